@@ -1,0 +1,3 @@
+"""SLMM: the sound level meter manager."""
+
+__version__ = "0.5.0"

@@ -1,0 +1,170 @@
+"""Settings from the environment and .env, typed, every mistake reported at once.
+
+Only this module reads the environment. Names carry the prefix ``SLMM_``; the names of 0.4.0
+without prefix are accepted as aliases where 0.4.0 had them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from slmm.errors import Invalid
+
+PREFIX = "SLMM_"
+
+OWNED_ELSEWHERE = {"SLMM_TEST_REQUIRE"}
+"""``SLMM_*`` names that scripts and tests read for themselves."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from error
+    return name
+
+
+def _exact_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
+            raise ValueError(f"{origin!r} is no exact origin, such as https://portal.example.org")
+    return origins
+
+
+def _split(text: object) -> object:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+
+def _also(name: str) -> AliasChoices:
+    """Accept the name of 0.4.0 (without prefix) beside ours."""
+    return AliasChoices(PREFIX + name, name)
+
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+TtlSeconds = Annotated[float, Field(ge=-1, le=31_536_000)]
+
+
+class Settings(BaseSettings):
+    """One object with everything that can be set; built once and handed down."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=False
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(8100, ge=0, le=65_535)
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    """Any SQLAlchemy URL; empty means SQLite in the data directory."""
+    polling_enabled: bool = True
+    """False starts in standby: no device connection is held."""
+
+    monitor_poll_interval: Seconds = Field(0.25, validation_alias=_also("MONITOR_POLL_INTERVAL"))
+    """Extra idle between polls while somebody watches, in s; the device's 1 s spacing is the floor."""
+    monitor_idle_poll_interval: Seconds = Field(10.0, validation_alias=_also("MONITOR_IDLE_POLL_INTERVAL"))
+    """Cadence when a feed is only kept alive, in s."""
+    monitor_state_refresh_s: Seconds = Field(30.0, validation_alias=_also("MONITOR_STATE_REFRESH_S"))
+    """How often the run state is read again, in s."""
+    monitor_backoff_base_s: float = Field(1.0, gt=0, le=3600, validation_alias=_also("MONITOR_BACKOFF_BASE_S"))
+    monitor_backoff_max_s: float = Field(60.0, gt=0, le=86_400, validation_alias=_also("MONITOR_BACKOFF_MAX_S"))
+    monitor_backoff_watched_max_s: float = Field(
+        5.0, gt=0, le=3600, validation_alias=_also("MONITOR_BACKOFF_WATCHED_MAX_S")
+    )
+    monitor_trail_sample_s: float = Field(60.0, ge=1, le=3600, validation_alias=_also("MONITOR_TRAIL_SAMPLE_S"))
+    monitor_trail_retention_hours: float = Field(
+        24.0, gt=0, le=8784, validation_alias=_also("MONITOR_TRAIL_RETENTION_HOURS")
+    )
+    monitor_heartbeat_s: float = Field(25.0, ge=0.1, le=600, validation_alias=_also("MONITOR_HEARTBEAT_S"))
+
+    tcp_persistent_enabled: bool = Field(True, validation_alias=_also("TCP_PERSISTENT_ENABLED"))
+    tcp_idle_ttl: TtlSeconds = Field(-1, validation_alias=_also("TCP_IDLE_TTL"))
+    """Close a connection after this many seconds idle; -1 never."""
+    tcp_max_age: TtlSeconds = Field(-1, validation_alias=_also("TCP_MAX_AGE"))
+    """Close a connection of this age, in s; -1 never."""
+    tcp_keepalive_idle: int = Field(15, ge=1, le=32_767, validation_alias=_also("TCP_KEEPALIVE_IDLE"))
+    tcp_keepalive_interval: int = Field(10, ge=1, le=32_767, validation_alias=_also("TCP_KEEPALIVE_INTERVAL"))
+    tcp_keepalive_count: int = Field(3, ge=1, le=127, validation_alias=_also("TCP_KEEPALIVE_COUNT"))
+
+    connect_timeout_s: float = Field(5.0, gt=0, le=120)
+    reply_timeout_s: float = Field(5.0, gt=0, le=120)
+    """How long one reply may take; the manual allows the meter 3 s."""
+    device_pacing_s: float = Field(1.0, ge=0, le=10)
+    """Least time between the end of one reply and the next command (NL-43 comm. guide: 1 s)."""
+
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(_exact_origins)] = ()
+    auth: Literal["auto", "on", "off"] = "auto"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values only from the caller; ``load`` has already read the environment."""
+        return (init_settings,)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database to use: the given URL, or SQLite in the data directory."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'slmm.db'}"
+
+
+def _environment_names() -> dict[str, str]:
+    """Every accepted environment name (upper case) and the field it sets; ours before 0.4.0's."""
+    names: dict[str, str] = {}
+    for field_name, info in Settings.model_fields.items():
+        names[PREFIX + field_name.upper()] = field_name
+        if isinstance(info.validation_alias, AliasChoices):
+            names.update({str(alias): field_name for alias in info.validation_alias.choices})
+    return names
+
+
+def unknown_names(environment: Iterable[str]) -> list[str]:
+    """Sentences about ``SLMM_*`` names nobody knows, each with the nearest known one."""
+    known = _environment_names()
+    complaints = []
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name in known or name in OWNED_ELSEWHERE:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        complaints.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return complaints
+
+
+def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"), **given: Any) -> Settings:
+    """Build the settings from the environment over .env; *given* wins over both.
+
+    Raises Invalid with every mistake in one message: unknown names and values out of range.
+    """
+    surroundings: dict[str, str] = {}
+    if dotenv is not None and dotenv.is_file():
+        surroundings.update({k: v for k, v in dotenv_values(dotenv).items() if v is not None})
+    surroundings.update(os.environ if environment is None else environment)
+    values: dict[str, Any] = {}
+    names = _environment_names()
+    for name in sorted(names, key=lambda name: name.startswith(PREFIX)):  # the prefixed name wins
+        if name in surroundings:
+            values[names[name]] = surroundings[name]
+    if "cors_origins" in values:
+        values["cors_origins"] = _split(values["cors_origins"])
+    mistakes = unknown_names(surroundings)
+    settings = None
+    try:
+        settings = Settings(**{**values, **given})
+    except ValidationError as error:
+        for item in error.errors():
+            where = PREFIX + str(item["loc"][0]).removeprefix(PREFIX).upper()
+            mistakes.append(f"{where}={item['input']!r}: {item['msg']}")
+    if settings is None or mistakes:
+        raise Invalid("settings: " + "; ".join(mistakes))
+    return settings

@@ -1,0 +1,35 @@
+"""All signals of the program, and the one way to send them.
+
+Order of meaning: reading → contact, measurement, mode → (alerts) → delivery. A receiver may
+publish only signals further right, so no event comes back to its cause. Receivers run in the
+sender's greenlet and must return at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from blinker import Namespace, NamedSignal
+
+logger = logging.getLogger(__name__)
+
+_namespace = Namespace()
+
+reading_taken = _namespace.signal("reading-taken", "event: events.Reading")
+contact_changed = _namespace.signal("contact-changed", "event: events.ContactChange")
+measurement_changed = _namespace.signal("measurement-changed", "event: events.MeasurementChange")
+mode_changed = _namespace.signal("mode-changed", "event: events.ModeChange")
+roster_changed = _namespace.signal("roster-changed", "event: events.RosterChange")
+
+
+def publish(signal: NamedSignal, event: Any) -> None:
+    """Hand *event* to every receiver of *signal*; one that fails is logged and the others still run.
+
+    The sender is the event's ``unit_id``. (blinker's own ``send`` stops at the first receiver that raises.)
+    """
+    for receiver in signal.receivers_for(event.unit_id):
+        try:
+            receiver(event.unit_id, event=event)
+        except Exception:
+            logger.exception("receiver %r of %s failed", receiver, signal.name)
