@@ -121,6 +121,15 @@ class ModeChange:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelsRead:
+    """The weightings and percentiles of a meter were read, and differ from what was known."""
+
+    unit_id: str
+    at: datetime
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
 class RosterChange:
     """A unit was added, changed or removed."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from blinker import Namespace, NamedSignal
+from blinker import NamedSignal, Namespace
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ reading_taken = _namespace.signal("reading-taken", "event: events.Reading")
 contact_changed = _namespace.signal("contact-changed", "event: events.ContactChange")
 measurement_changed = _namespace.signal("measurement-changed", "event: events.MeasurementChange")
 mode_changed = _namespace.signal("mode-changed", "event: events.ModeChange")
+labels_read = _namespace.signal("labels-read", "event: events.LabelsRead")
 roster_changed = _namespace.signal("roster-changed", "event: events.RosterChange")
 
 

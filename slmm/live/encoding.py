@@ -1,0 +1,95 @@
+"""Event → the JSON object viewers get; made once per event, never per viewer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from slmm import events
+
+Payload = dict[str, Any]
+
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds and ``Z``."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _timestamp_or_none(at: datetime | None) -> str | None:
+    return timestamp(at) if at else None
+
+
+def labels_payload(labels: events.Labels) -> Payload:
+    """The weightings and percentiles as the REST interface and the status event show them."""
+    return {**asdict(labels), "percentiles": list(labels.percentiles)}
+
+
+def reading_payload(reading: events.Reading) -> Payload:
+    """The live frame of the outside contract: levels in dB as numbers, or null."""
+    main = reading.main
+    payload: Payload = {
+        "unit_id": reading.unit_id,
+        "timestamp": timestamp(reading.at),
+        "feed_status": events.FeedStatus.OK,
+        "measurement_state": reading.run_state,
+        "measurement_start_time": _timestamp_or_none(reading.measurement_started_at),
+        "counter": reading.counter,
+        "lp": main.lp,
+        "leq": main.leq,
+        "le": main.le,
+        "lmax": main.lmax,
+        "lmin": main.lmin,
+        "lpeak": main.lpeak,
+        "ln1": main.ln1,
+        "ln2": main.ln2,
+        "ln3": main.ln3,
+        "ln4": main.ln4,
+        "ln5": main.ln5,
+        "over": main.over,
+        "under": main.under,
+        "raw_payload": reading.raw,
+    }
+    if reading.flags:
+        payload["flags"] = list(reading.flags)
+    return payload
+
+
+def unreachable_payload(change: events.ContactChange) -> Payload:
+    """The one frame that says a meter is out of reach, and why."""
+    return {
+        "unit_id": change.unit_id,
+        "timestamp": timestamp(change.at),
+        "feed_status": events.FeedStatus.UNREACHABLE,
+        "reason": change.reason,
+    }
+
+
+def notice_payload(event: Any) -> Payload:
+    """The ``status`` or ``roster`` event of a change: its fields, named as in the REST interface."""
+    payload: Payload = {"unit_id": event.unit_id, "timestamp": timestamp(event.at)}
+    match event:
+        case events.ContactChange():
+            payload |= {"is_reachable": event.is_reachable, "reason": event.reason}
+        case events.MeasurementChange():
+            payload |= {
+                "measurement_state": event.run_state,
+                "measurement_start_time": _timestamp_or_none(event.started_at),
+            }
+        case events.ModeChange():
+            payload["mode"] = event.mode
+        case events.LabelsRead():
+            payload["labels"] = labels_payload(event.labels)
+        case events.RosterChange():
+            payload["change"] = event.change
+        case _:
+            raise TypeError(f"{type(event).__name__} has no form for viewers")
+    return payload
+
+
+def json_bytes(payload: Payload) -> bytes:
+    """Compact JSON on one line; refuses NaN and infinity."""
+    return _dumps(payload).encode()

@@ -1,0 +1,289 @@
+"""The feeds of all units, who follows them, and the one place that writes to viewers.
+
+Frames go out in the order they were published, through one queue: at once while few watch,
+by the broadcaster's greenlet in slices when many do, so that the hub is never held for long.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from slmm import events, signals
+from slmm.errors import NotFound
+from slmm.live import encoding
+from slmm.live.feed import Feed, Frame, sse_event
+from slmm.live.formats import Format
+from slmm.live.outlet import Outlet
+from slmm.live.viewer import Viewer
+
+logger = logging.getLogger(__name__)
+
+SLICE_VIEWERS = 200
+"""Writes between two switches of greenlets: about 3 ms."""
+
+WatchersChanged = Callable[[str, int], None]
+
+
+class Hub:
+    """Fan-out of readings and notices to any number of viewers."""
+
+    def __init__(self, heartbeat_s: float, watchers_changed: WatchersChanged | None = None) -> None:
+        self.boot = secrets.token_hex(4)
+        self.watchers_changed = watchers_changed
+        self.frames_written = 0
+        self._heartbeat_s = heartbeat_s
+        self._levels: dict[str, Feed] = {}
+        self._notices: dict[str, Feed] = {}
+        self._roster = Feed("roster", conflates=False)
+        self._followers: dict[Feed, dict[Viewer, None]] = {self._roster: {}}
+        self._viewers: dict[Viewer, frozenset[str] | None] = {}
+        self._all_units: dict[Viewer, None] = {}
+        self._watchers: dict[str, int] = {}
+        self._unreachable: set[str] = set()
+        self._sequence = 0
+        self._delivered = 0
+        self._outgoing: deque[tuple[Feed, Frame]] = deque()
+        self._is_delivering = False
+        self._news = Event()
+        self._greenlets: list[gevent.Greenlet] = []
+        self._is_closed = False
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Listen to the signals and start the broadcaster and the heartbeat."""
+        self._is_closed = False
+        for signal, receiver in self._receivers():
+            signal.connect(receiver, weak=False)
+        for run in (self._broadcast, self._beat):
+            greenlet = gevent.Greenlet(run)
+            greenlet.name = f"hub{run.__name__}"
+            greenlet.link_exception(lambda dead: logger.critical("greenlet %s died", dead.name))
+            greenlet.start()
+            self._greenlets.append(greenlet)
+
+    def _receivers(self) -> list[tuple[Any, Callable[..., None]]]:
+        return [
+            (signals.reading_taken, self.on_reading),
+            (signals.contact_changed, self.on_contact),
+            (signals.measurement_changed, self.on_notice),
+            (signals.mode_changed, self.on_notice),
+            (signals.labels_read, self.on_notice),
+            (signals.roster_changed, self.on_roster),
+        ]
+
+    def stop(self) -> None:
+        """Say goodbye to every viewer and let them all go."""
+        for signal, receiver in self._receivers():
+            signal.disconnect(receiver)
+        self.close_viewers("the service is stopping")
+        self._is_closed = True
+        gevent.killall(self._greenlets)
+        self._greenlets.clear()
+
+    def close_viewers(self, reason: str) -> None:
+        """End every stream with a last event that says why and, spread over 1–5 s, when to come back."""
+        for viewer in list(self._viewers):
+            retry_ms = 1000 + secrets.randbelow(4000)
+            data = encoding.json_bytes({"code": "closing", "detail": reason})
+            viewer.push_urgent(viewer.form.note(data, "error", retry_ms), time.monotonic())
+            viewer.end()
+            if viewer.outlet is not None and viewer.outlet.is_blocked:
+                viewer.outlet.close()
+
+    # -- viewers ------------------------------------------------------------------------------
+
+    def join(
+        self, units: Iterable[str] | None, form: Format, *, resume: str = "", with_notices: bool = False
+    ) -> Viewer:
+        """Follow the levels of *units* (None: all, also those to come), from the id *resume* on.
+
+        Raises NotFound for a unit without feeds.
+        """
+        wanted = None if units is None else frozenset(units)
+        followed = sorted(self._levels if wanted is None else wanted)
+        for unit_id in followed:
+            if unit_id not in self._levels:
+                raise NotFound(f"there is no unit {unit_id!r}")
+        feeds = [self._levels[unit_id] for unit_id in followed]
+        if with_notices:
+            feeds += [self._notices[unit_id] for unit_id in followed] + [self._roster]
+        viewer = Viewer(feeds, form, boot=self.boot, resume=resume)
+        viewer.last_sent_s = time.monotonic()
+        for feed in feeds:
+            self._followers[feed][viewer] = None
+        self._viewers[viewer] = wanted
+        if wanted is None:
+            self._all_units[viewer] = None
+        for unit_id in followed:
+            self._count_watcher(unit_id, +1)
+        return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        """Forget a viewer; calling it twice does no harm."""
+        if viewer not in self._viewers:
+            return
+        wanted = self._viewers.pop(viewer)
+        self._all_units.pop(viewer, None)
+        viewer.end()
+        for feed in viewer.feeds:
+            self._followers.get(feed, {}).pop(viewer, None)
+        for unit_id in self._levels if wanted is None else wanted & self._levels.keys():
+            self._count_watcher(unit_id, -1)
+
+    def serve(self, viewer: Viewer, outlet: Outlet) -> None:
+        """Run a viewer on its socket until it ends."""
+        viewer.run(outlet, lambda: self._delivered)
+
+    def watchers(self, unit_id: str) -> int:
+        """How many viewers follow the levels of a unit."""
+        return self._watchers.get(unit_id, 0)
+
+    def viewers(self) -> int:
+        """How many streams are open."""
+        return len(self._viewers)
+
+    def _count_watcher(self, unit_id: str, change: int) -> None:
+        count = self._watchers.get(unit_id, 0) + change
+        self._watchers[unit_id] = count
+        if self.watchers_changed:
+            self.watchers_changed(unit_id, count)
+
+    def add_unit(self, unit_id: str) -> None:
+        """Open the feeds of a unit; those who watch all units follow it from now on."""
+        if unit_id in self._levels:
+            return
+        levels = self._levels[unit_id] = Feed(unit_id, conflates=True)
+        notices = self._notices[unit_id] = Feed(unit_id, conflates=False)
+        self._followers |= {levels: {}, notices: {}}
+        for viewer in list(self._all_units):
+            for feed in (levels, notices):
+                viewer.follow(feed, boot=self.boot)
+                self._followers[feed][viewer] = None
+            self._count_watcher(unit_id, +1)
+
+    def remove_unit(self, unit_id: str) -> None:
+        """Close the feeds of a unit; a stream that followed nothing else ends."""
+        for viewer, wanted in list(self._viewers.items()):
+            if wanted == frozenset({unit_id}):
+                viewer.end()
+        for feeds in (self._levels, self._notices):
+            if feed := feeds.pop(unit_id, None):
+                for viewer in self._followers.pop(feed):
+                    viewer.unfollow(feed)
+        self._watchers.pop(unit_id, None)
+        self._unreachable.discard(unit_id)
+
+    # -- what arrives ----------------------------------------------------------------------------
+
+    def on_reading(self, sender: str, event: events.Reading) -> None:
+        """Receiver of ``reading_taken``."""
+        self._unreachable.discard(event.unit_id)
+        self._publish(self._levels.get(event.unit_id), encoding.reading_payload(event))
+
+    def on_contact(self, sender: str, event: events.ContactChange) -> None:
+        """Receiver of ``contact_changed``: the one unreachable frame, and the notice."""
+        if event.is_reachable:
+            self._unreachable.discard(event.unit_id)
+        else:
+            self._unreachable.add(event.unit_id)
+            self._publish(self._levels.get(event.unit_id), encoding.unreachable_payload(event))
+        self.on_notice(sender, event)
+
+    def on_notice(self, sender: str, event: Any) -> None:
+        """Receiver of changes that pages show beside the levels."""
+        self._publish(self._notices.get(event.unit_id), encoding.notice_payload(event), "status")
+
+    def on_roster(self, sender: str, event: events.RosterChange) -> None:
+        """Receiver of ``roster_changed``."""
+        if event.change == "removed":
+            self.remove_unit(event.unit_id)
+        else:
+            self.add_unit(event.unit_id)
+        self._publish(self._roster, encoding.notice_payload(event), "roster")
+
+    def seed(self, reading: events.Reading) -> None:
+        """Put the last known reading of an earlier run into the ring: a first frame for the first viewer."""
+        self._publish(self._levels.get(reading.unit_id), encoding.reading_payload(reading))
+
+    # -- delivery --------------------------------------------------------------------------------
+
+    def _publish(self, feed: Feed | None, payload: encoding.Payload, event: str = "") -> None:
+        if feed is None:
+            return  # the unit was removed while its last reading was on the way
+        self._sequence += 1
+        feed.issued += 1
+        data = encoding.json_bytes(payload)
+        event_id = f"{self.boot}-{self._sequence}"
+        frame = Frame(
+            sequence=self._sequence,
+            ordinal=feed.issued,
+            at_s=time.monotonic(),
+            boot=self.boot,
+            event=event,
+            sse=sse_event(data, event=event, event_id=event_id),
+        )
+        self._outgoing.append((feed, frame))
+        if self._is_delivering:
+            return
+        if len(self._outgoing) == 1 and len(self._followers.get(feed, ())) <= SLICE_VIEWERS:
+            self._deliver_next(pause=None)
+        else:
+            self._news.set()
+
+    def _deliver_next(self, pause: Callable[[], None] | None) -> None:
+        feed, frame = self._outgoing.popleft()
+        feed.append(frame)
+        self._delivered = frame.sequence
+        followers = self._followers.get(feed)
+        if not followers:
+            return
+        encoded: dict[Format, bytes] = {}
+        now_s = time.monotonic()
+        self._is_delivering = True
+        try:
+            for index, viewer in enumerate(list(followers) if pause else followers, 1):
+                data = encoded.get(viewer.form)
+                if data is None:
+                    data = encoded[viewer.form] = viewer.form.frame(frame, 0)
+                viewer.push(feed, frame, data, now_s)
+                if pause and index % SLICE_VIEWERS == 0:
+                    pause()
+            self.frames_written += len(followers)
+        finally:
+            self._is_delivering = False
+
+    def _broadcast(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            while self._outgoing:
+                self._deliver_next(pause=lambda: gevent.sleep(0))
+
+    def _beat(self) -> None:
+        while True:
+            gevent.sleep(min(1.0, self._heartbeat_s / 5))
+            if self._is_delivering:
+                continue  # frames are on their way; a heartbeat between two slices would tear the order
+            now_s = time.monotonic()
+            for viewer, wanted in list(self._viewers.items()):
+                if now_s - viewer.last_sent_s >= self._heartbeat_s:
+                    viewer.push_urgent(self._heartbeat(viewer, wanted), now_s)
+
+    def _heartbeat(self, viewer: Viewer, wanted: frozenset[str] | None) -> bytes:
+        payload: encoding.Payload = {"heartbeat": True}
+        if wanted is not None and len(wanted) == 1:
+            is_lost = not self._unreachable.isdisjoint(wanted)
+            payload["feed_status"] = events.FeedStatus.UNREACHABLE if is_lost else events.FeedStatus.OK
+        else:
+            lost = self._unreachable if wanted is None else self._unreachable & wanted
+            payload["unreachable"] = sorted(lost)
+        return viewer.form.note(encoding.json_bytes(payload), "heartbeat")

@@ -1,0 +1,145 @@
+"""One viewer of one or many feeds: up to date and written to by the publisher, or catching up by cursor.
+
+``flowing`` means it has had every frame of every feed it follows; then it costs no bookkeeping.
+When its socket blocks, it remembers a cursor per feed and catches up in its own greenlet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from gevent.event import Event
+
+from slmm.live.feed import Feed, Frame
+from slmm.live.formats import Format
+from slmm.live.outlet import Offer, Outlet
+
+EARLIEST = "earliest"
+
+
+class Viewer:
+    """A subscriber; made by ``Hub.join`` and ended by ``Hub.leave``."""
+
+    def __init__(self, feeds: Iterable[Feed], form: Format, *, boot: str, resume: str = "") -> None:
+        self.form = form
+        self.outlet: Outlet | None = None
+        self.is_flowing = False
+        self.is_over = False
+        self.seen_sequence = 0
+        """Frames up to this one are not written again by the publisher."""
+        self.last_sent_s = 0.0
+        self.skipped = 0
+        self._wake = Event()
+        self._urgent = b""
+        self._cursors: dict[Feed, int] = {}
+        self._is_replaying = True
+        for feed in feeds:
+            self.follow(feed, boot=boot, resume=resume)
+
+    def follow(self, feed: Feed, *, boot: str, resume: str = "") -> None:
+        """Start at the resume id as far as the ring reaches back, else at the feed's last frame."""
+        known_boot, _, sequence = resume.rpartition("-")
+        if resume == EARLIEST:
+            cursor = feed.count - feed.held()
+        elif known_boot == boot and sequence.isdecimal():
+            cursor = feed.cursor_at(int(sequence))
+        else:
+            cursor = feed.count - 1 if feed.last and feed.conflates else feed.count
+        self._cursors[feed] = cursor
+
+    def unfollow(self, feed: Feed) -> None:
+        """Forget a feed that has ended."""
+        self._cursors.pop(feed, None)
+
+    @property
+    def feeds(self) -> list[Feed]:
+        """The feeds it follows."""
+        return list(self._cursors)
+
+    def take(self) -> bytes:
+        """Everything not had yet, in order of publication; empty when up to date."""
+        pending: list[tuple[int, Frame, int]] = []
+        for feed, cursor in self._cursors.items():
+            if feed.count > cursor:
+                unseen = feed.unseen(cursor, may_skip=not self._is_replaying)
+                pending += [(frame.sequence, frame, missed) for frame, missed in unseen]
+                self._cursors[feed] = feed.count
+        self._is_replaying = False
+        pending.sort(key=lambda item: item[0])
+        self.skipped += sum(missed for _, _, missed in pending)
+        urgent, self._urgent = self._urgent, b""
+        return b"".join([self.form.frame(frame, missed) for _, frame, missed in pending]) + urgent
+
+    def push(self, feed: Feed, frame: Frame, data: bytes, now_s: float) -> None:
+        """Called by the publisher with a frame that stands in the ring already; never waits."""
+        if not self.is_flowing:
+            self._wake.set()
+            return
+        if frame.sequence <= self.seen_sequence or self.outlet is None:
+            return
+        match self.outlet.offer(data):
+            case Offer.SENT:
+                self.last_sent_s = now_s
+            case Offer.KEPT:
+                self._stall(feed, had=frame.ordinal)
+            case Offer.REFUSED:
+                self._stall(feed, had=frame.ordinal - 1)
+            case Offer.GONE:
+                self.end()
+
+    def push_urgent(self, data: bytes, now_s: float) -> None:
+        """Hand over bytes of no feed (a heartbeat, a farewell); dropped when the socket is full."""
+        self.last_sent_s = now_s
+        if not self.is_flowing or self.outlet is None:
+            self._urgent = data
+            self._wake.set()
+            return
+        match self.outlet.offer(data):
+            case Offer.KEPT:
+                self._stall(None, had=0)
+            case Offer.GONE:
+                self.end()
+            case _:
+                return
+
+    def _stall(self, feed: Feed | None, *, had: int) -> None:
+        for each in self._cursors:
+            self._cursors[each] = each.count
+        if feed is not None:
+            self._cursors[feed] = had
+        self.is_flowing = False
+        self._wake.set()
+
+    def end(self) -> None:
+        """Let the viewer's greenlet come to its end."""
+        self.is_over = True
+        self.is_flowing = False
+        self._wake.set()
+
+    def run(self, outlet: Outlet, sequence_now: Callable[[], int]) -> None:
+        """Serve a socket until the viewer ends; raises OSError when the peer goes during a write."""
+        self.outlet = outlet
+        while not self.is_over:
+            self._wake.clear()
+            if outlet.is_blocked:
+                outlet.finish()
+            if data := self.take():
+                outlet.send(data)
+                continue
+            # No switch of greenlets happens between an empty take() and this.
+            self.seen_sequence = sequence_now()
+            self.is_flowing = True
+            self._wake.wait()
+        if self._urgent:
+            outlet.offer(self._urgent)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The same for servers whose socket is out of reach: pieces for a streaming response."""
+        while True:
+            self._wake.clear()
+            if data := self.take():
+                yield data
+                continue
+            if self.is_over:
+                return
+            self._wake.wait()
