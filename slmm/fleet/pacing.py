@@ -1,0 +1,70 @@
+"""When to speak to a meter next: mode, cadence and back-off as arithmetic without a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slmm.events import FeedMode
+
+
+@dataclass(frozen=True, slots=True)
+class Cadences:
+    """How often a meter is read in each mode, in seconds."""
+
+    watched_s: float = 0.25
+    idle_s: float = 10.0
+    state_refresh_s: float = 30.0
+    backoff_base_s: float = 1.0
+    backoff_max_s: float = 60.0
+    backoff_watched_max_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Why a meter would be read at all."""
+
+    is_allowed: bool
+    """Device active, TCP enabled, service not in standby."""
+    watchers: int = 0
+    is_kept_alive: bool = False
+    background_s: float | None = None
+    """Interval of the background poller, or None when it is off for this device."""
+
+
+def feed_mode(demand: Demand) -> FeedMode:
+    """The mode a reachable meter is read in; a feed covers the background poller."""
+    if not demand.is_allowed:
+        return FeedMode.OFF
+    if demand.watchers > 0:
+        return FeedMode.WATCHED
+    if demand.is_kept_alive:
+        return FeedMode.IDLE
+    if demand.background_s is not None:
+        return FeedMode.BACKGROUND
+    return FeedMode.OFF
+
+
+def backoff_s(failures: int, base_s: float, cap_s: float) -> float:
+    """Pause after the n-th failure in a row: base, doubled each time, up to the cap."""
+    return float(min(cap_s, base_s * 2 ** min(max(failures, 1) - 1, 30)))
+
+
+def interval_s(demand: Demand, failures: int, cadences: Cadences) -> float | None:
+    """Seconds from the end of one poll to the next; None means not at all.
+
+    A watched meter backs off less far. The meter's own pacing is a floor that the caller keeps.
+    """
+    mode = feed_mode(demand)
+    if mode is FeedMode.OFF:
+        return None
+    usual_s = {
+        FeedMode.WATCHED: cadences.watched_s,
+        FeedMode.IDLE: cadences.idle_s,
+        FeedMode.BACKGROUND: demand.background_s or 0.0,
+    }[mode]
+    if failures == 0:
+        return usual_s
+    cap_s = cadences.backoff_watched_max_s if mode is FeedMode.WATCHED else cadences.backoff_max_s
+    pause_s = backoff_s(failures, cadences.backoff_base_s, cap_s)
+    # A meter that is only polled in the background is not asked more often for being away.
+    return max(pause_s, usual_s) if mode is FeedMode.BACKGROUND else pause_s

@@ -1,0 +1,112 @@
+"""One TCP connection to a meter: open, send, receive, close, each with a deadline.
+
+The only place that meets OSError; everything above sees the errors of slmm.errors.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import gevent
+
+from slmm.errors import ConnectionLost, DeviceTimeout, DeviceUnreachable
+
+logger = logging.getLogger(__name__)
+
+RECEIVE_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """OS keep-alive against silent NAT time-outs of cellular networks; seconds, seconds, probes."""
+
+    idle_s: int = 15
+    interval_s: int = 10
+    count: int = 3
+
+
+@contextmanager
+def _translated(peer: str) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise DeviceTimeout(f"{peer} did not answer in time") from error
+    except OSError as error:
+        raise ConnectionLost(f"the connection to {peer} broke: {error.strerror or error}") from error
+
+
+class Connection:
+    """An open connection; ``Connection.open`` is the only way to get one."""
+
+    def __init__(self, sock: socket.socket, peer: str) -> None:
+        self._sock = sock
+        self.peer = peer
+        self.opened_s = time.monotonic()
+
+    @classmethod
+    def open(cls, host: str, port: int, *, timeout_s: float, keepalive: KeepAlive) -> Connection:
+        """Resolve and connect; raises DeviceUnreachable, whose ``refused`` tells a RST from silence."""
+        peer = f"{host}:{port}"
+        silence = TimeoutError(f"no answer within {timeout_s:g} s")
+        try:
+            # create_connection tries every address for timeout_s each; the Timeout bounds the whole.
+            with gevent.Timeout(timeout_s, silence):
+                sock = socket.create_connection((host, port), timeout=timeout_s)
+        except ConnectionRefusedError as error:
+            raise DeviceUnreachable(f"{peer} refused the connection", refused=True) from error
+        except OSError as error:
+            raise DeviceUnreachable(f"{peer} cannot be reached: {error.strerror or error}") from error
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_KEEPIDLE", keepalive.idle_s),
+            ("TCP_KEEPINTVL", keepalive.interval_s),
+            ("TCP_KEEPCNT", keepalive.count),
+        ):
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        return cls(sock, peer)
+
+    def send(self, data: bytes, timeout_s: float) -> None:
+        """Write a whole command at once: the meter allows 100 ms between characters."""
+        with _translated(self.peer):
+            self._sock.settimeout(timeout_s)
+            self._sock.sendall(data)
+
+    def receive(self, timeout_s: float) -> bytes:
+        """What comes next, at least one byte; raises ConnectionLost at the end, DeviceTimeout in silence."""
+        with _translated(self.peer):
+            self._sock.settimeout(max(timeout_s, 0.001))
+            data = self._sock.recv(RECEIVE_BYTES)
+        if not data:
+            raise ConnectionLost(f"{self.peer} closed the connection")
+        return data
+
+    def receive_waiting(self) -> bytes:
+        """What has arrived already, without waiting; raises ConnectionLost if the meter has gone."""
+        waiting = b""
+        with _translated(self.peer):
+            self._sock.settimeout(0.0)
+            while True:
+                try:
+                    data = self._sock.recv(RECEIVE_BYTES)
+                except BlockingIOError:
+                    return waiting
+                if not data:
+                    raise ConnectionLost(f"{self.peer} closed the connection")
+                waiting += data
+
+    def close(self) -> None:
+        """End with FIN: unread bytes would make the kernel send RST, which this meter's slot may not survive."""
+        try:
+            self.receive_waiting()
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except (OSError, ConnectionLost, DeviceTimeout) as error:
+            logger.debug("closing %s: %s", self.peer, error)
+        finally:
+            self._sock.close()
