@@ -102,7 +102,7 @@ class Connection:
                 waiting += data
 
     def close(self) -> None:
-        """End with FIN: unread bytes would make the kernel send RST, which this meter's slot may not survive."""
+        """End with FIN; unread bytes would make the kernel send RST, and this meter has a single slot."""
         try:
             self.receive_waiting()
             self._sock.shutdown(socket.SHUT_RDWR)

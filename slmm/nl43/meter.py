@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 import gevent
 
@@ -21,6 +22,8 @@ from slmm.nl43.connection import Connection, KeepAlive
 from slmm.nl43.protocol import NEED_DATA, Answer, Closed, Conversation, Refusal
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class LinkState(StrEnum):
@@ -133,40 +136,42 @@ class Meter:
             self.state = state
             self.counters.transitions += 1
 
-    def run(self, command: Command) -> str:
-        """One exchange: the data line of a request, or "" for a setting.
+    def run(self, command: Command, decode: Callable[[str], T] = str) -> T:
+        """One exchange: the decoded data line of a request, or of "" for a setting.
 
         Raises Refused for R+000n and another DeviceError when there is no sound answer. A read is
         tried once more on a fresh connection; a command that changes the meter is never sent twice.
         """
         try:
-            return self._exchange(command)
+            return self._exchange(command, decode)
         except (ConnectionLost, DeviceTimeout, Garbled) as error:
             if command.changes_device:
                 raise
             logger.debug("%s %s: %s; once more on a fresh connection", self.unit_id, command.wire, error)
             self.counters.retries += 1
-            return self._exchange(command)
+            return self._exchange(command, decode)
 
-    def _exchange(self, command: Command) -> str:
+    def _exchange(self, command: Command, decode: Callable[[str], T]) -> T:
+        self._wait_for_pacing()
+        began_s = time.monotonic()
         try:
-            self._wait_for_pacing()
             connection = self._opened()
             self._resynchronise(connection)
             self._enter(LinkState.BUSY)
             began_s = time.monotonic()
             connection.send(self._conversation.send(command), self.times.reply_timeout_s)
             self.counters.commands += 1
-            reply = self._reply(connection, command, began_s + self.times.reply_timeout_s)
+            value = decode(self._reply(connection, command, began_s + self.times.reply_timeout_s))
+        except Refused:
+            self.counters.refusals += 1
+            self._reply_ended(began_s)
+            raise
         except DeviceError as error:
-            if isinstance(error, Refused):
-                self._reply_ended(began_s)
-            else:
-                self._count_failure(error)
-                self.close()
+            self._count_failure(error)
+            self.close()
             raise
         self._reply_ended(began_s)
-        return reply
+        return value
 
     def _reply(self, connection: Connection, command: Command, deadline_s: float) -> str:
         while True:
@@ -223,7 +228,8 @@ class Meter:
 
     def _resynchronise(self, connection: Connection) -> None:
         """Drop what came unasked, so that it cannot answer the next command."""
-        self._conversation.receive_data(waiting) if (waiting := connection.receive_waiting()) else None
+        if waiting := connection.receive_waiting():
+            self._conversation.receive_data(waiting)
         stale = self._conversation.resynchronise()
         if stale.strip(b"$\r\n \x00\x1a"):
             self.counters.stale_bytes += len(stale)
@@ -244,12 +250,11 @@ class Meter:
 
     def read_display(self) -> tuple[tuple[events.Levels, ...], str]:
         """What the meter shows now (DOD): the levels of four channels, and the line as it came."""
-        line = self.run(commands.READ_DISPLAY)
-        return readings.decode_display(line), line
+        return self.run(commands.READ_DISPLAY, lambda line: (readings.decode_display(line), line))
 
     def read_run_state(self) -> events.RunState | None:
         """Whether a measurement runs; None when the meter says something that is neither Start nor Stop."""
-        state = readings.parse_run_state(self.run(commands.READ_RUN_STATE))
+        state = self.run(commands.READ_RUN_STATE, readings.parse_run_state)
         if state is not None:
             self._saw_run_state(state)
         return state

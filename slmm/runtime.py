@@ -1,0 +1,188 @@
+"""The life of the service: everything that runs, started in order and stopped in reverse.
+
+``Runtime`` is built without side effects; ``start`` takes the ownership lock, migrates, restores and
+begins to read meters. Called by gunicorn's hooks, by the command line and by tests.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import logging
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from apscheduler.schedulers.gevent import GeventScheduler
+
+from slmm.errors import Conflict, Invalid
+from slmm.fleet.pacing import Cadences
+from slmm.fleet.supervisor import Fleet
+from slmm.live.hub import Hub
+from slmm.nl43.connection import KeepAlive
+from slmm.nl43.meter import LinkTimes
+from slmm.settings import Settings
+from slmm.signals import reading_taken
+from slmm.storage import retention, upgrade
+from slmm.storage.board import StatusBoard
+from slmm.storage.database import Database
+from slmm.storage.devices import Roster
+from slmm.storage.recorder import Recorder
+
+logger = logging.getLogger(__name__)
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+PRUNE_EVERY = timedelta(minutes=10)
+
+
+def link_times(settings: Settings) -> LinkTimes:
+    """Deadlines and pacing of device links, from the settings."""
+    return LinkTimes(
+        connect_timeout_s=settings.connect_timeout_s,
+        reply_timeout_s=settings.reply_timeout_s,
+        pacing_s=settings.device_pacing_s,
+        is_persistent=settings.tcp_persistent_enabled,
+        idle_ttl_s=settings.tcp_idle_ttl,
+        max_age_s=settings.tcp_max_age,
+        keepalive=KeepAlive(
+            settings.tcp_keepalive_idle, settings.tcp_keepalive_interval, settings.tcp_keepalive_count
+        ),
+    )
+
+
+def cadences(settings: Settings) -> Cadences:
+    """How often meters are read, from the settings."""
+    return Cadences(
+        watched_s=settings.monitor_poll_interval,
+        idle_s=settings.monitor_idle_poll_interval,
+        state_refresh_s=settings.monitor_state_refresh_s,
+        backoff_base_s=settings.monitor_backoff_base_s,
+        backoff_max_s=settings.monitor_backoff_max_s,
+        backoff_watched_max_s=settings.monitor_backoff_watched_max_s,
+    )
+
+
+def refuse_open_doors(settings: Settings) -> None:
+    """Fail safe: without a login, only loopback may be served. Raises Invalid."""
+    if settings.auth == "off":
+        return
+    try:
+        is_loopback = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        is_loopback = settings.host == "localhost"
+    if settings.auth == "on" or not is_loopback:
+        raise Invalid(
+            f"SLMM_HOST={settings.host} with SLMM_AUTH={settings.auth} asks for a login, which this version does not "
+            "have; bind 127.0.0.1 behind a proxy that checks who comes, or set SLMM_AUTH=off to accept the risk",
+            field="auth",
+        )
+
+
+class Runtime:
+    """Everything that runs, and the order in which it starts."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        self.started_at: datetime | None = None
+        self.roster = Roster(database)
+        self.board = StatusBoard()
+        self.hub = Hub(settings.monitor_heartbeat_s)
+        self.fleet = Fleet(
+            self.roster,
+            self.board,
+            link_times(settings),
+            cadences(settings),
+            is_standby=not settings.polling_enabled,
+        )
+        self.hub.watchers_changed = self.fleet.set_watchers
+        self.recorder = Recorder(
+            database, self.board, settings.monitor_trail_sample_s, lambda: datetime.now(UTC)
+        )
+        self._lock: IO[str] | None = None
+        self._scheduler: GeventScheduler | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether ``start`` has come to its end and ``stop`` has not begun."""
+        return self.started_at is not None
+
+    def start(self) -> None:
+        """Own the data directory, migrate, restore, then read meters."""
+        refuse_open_doors(self.settings)
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        self.database.in_pool(
+            upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups"
+        )
+        self.roster.load()
+        self.board.restore(self.database)
+        self.hub.start()
+        for device in self.roster.all():
+            self.hub.add_unit(device.unit_id)
+            if reading := self.board.status(device.unit_id).reading:
+                self.hub.seed(reading)
+        self.recorder.start()
+        reading_taken.connect(self.recorder.on_reading, weak=False)
+        self._start_scheduler()
+        self.fleet.start()
+        self.started_at = datetime.now(UTC)
+        logger.info("running with %d units, data in %s", len(self.roster), self.settings.data_dir)
+
+    def stop(self) -> None:
+        """Let go of every meter with FIN, write what is in memory, end every stream."""
+        if self.started_at is None:
+            return
+        began_s = time.monotonic()
+        self.started_at = None
+        self.fleet.stop()
+        if self._scheduler:
+            self._scheduler.shutdown(wait=False)
+            self._scheduler = None
+        reading_taken.disconnect(self.recorder.on_reading)
+        self.hub.stop()
+        self.recorder.stop()
+        self.database.close()
+        self._release_lock()
+        logger.info("stopped in %.1f s", time.monotonic() - began_s)
+
+    def prune(self) -> int:
+        """Remove trail rows older than the retention; how many."""
+        before = datetime.now(UTC) - timedelta(hours=self.settings.monitor_trail_retention_hours)
+        removed: int = self.database.write(lambda session: retention.prune_trail(session, before))
+        logger.debug("pruned %d trail rows", removed)
+        return removed
+
+    def _start_scheduler(self) -> None:
+        self._scheduler = GeventScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300}
+        )
+        self._scheduler.add_job(
+            self.prune, "interval", seconds=PRUNE_EVERY.total_seconds(), next_run_time=datetime.now(UTC)
+        )
+        self._scheduler.start()
+
+    def _take_lock(self) -> None:
+        """One process owns the meters of a data directory; the kernel frees the lock if it dies."""
+        path = self.settings.data_dir / "runtime.lock"
+        lock = open(path, "a+", encoding="ascii")  # noqa: SIM115 - held open for the life of the runtime
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            lock.close()
+            raise Conflict(
+                f"another SLMM (process {holder}) already reads the meters of {path.parent}"
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
+
+    def _release_lock(self) -> None:
+        if self._lock:
+            self._lock.close()
+            self._lock = None
