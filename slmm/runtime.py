@@ -74,8 +74,9 @@ def refuse_open_doors(settings: Settings) -> None:
         is_loopback = settings.host == "localhost"
     if settings.auth == "on" or not is_loopback:
         raise Invalid(
-            f"SLMM_HOST={settings.host} with SLMM_AUTH={settings.auth} asks for a login, which this version does not "
-            "have; bind 127.0.0.1 behind a proxy that checks who comes, or set SLMM_AUTH=off to accept the risk",
+            f"SLMM_HOST={settings.host} with SLMM_AUTH={settings.auth} asks for a login, which this version "
+            "does not have; bind 127.0.0.1 behind a proxy that checks who comes, or set SLMM_AUTH=off to "
+            "accept the risk",
             field="auth",
         )
 

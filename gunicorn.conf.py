@@ -1,0 +1,52 @@
+"""gunicorn's settings: one gevent worker that owns all meters; hooks start and stop the runtime."""
+
+from slmm import settings as _settings
+
+_loaded = _settings.load()
+
+bind = f"[{_loaded.host}]:{_loaded.port}" if ":" in _loaded.host else f"{_loaded.host}:{_loaded.port}"
+worker_class = "gevent"
+workers = 1
+worker_connections = 20_000
+backlog = 2048
+graceful_timeout = 10
+timeout = 30
+keepalive = 15
+# A recycled or reloaded worker would overlap with the old one: two owners of one meter.
+max_requests = 0
+control_socket_disable = True
+proc_name = "slmm"
+loglevel = _loaded.log_level.lower()
+
+
+def when_ready(server):
+    """Say where the page is."""
+    if server.cfg.workers != 1:
+        server.log.warning("SLMM needs exactly one worker; the others will refuse to read meters")
+
+
+def post_worker_init(worker):
+    """Start reading meters, and stop in time: no hook of gunicorn runs while streams are open."""
+    import resource
+
+    import gevent
+
+    from slmm import logs
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    logs.configure(_loaded.log_level)
+    runtime = worker.wsgi.extensions["slmm"]
+    try:
+        runtime.start()
+    except Exception as error:
+        worker.log.exception("SLMM cannot start: %s", error)
+        raise SystemExit(3) from error  # gunicorn gives up instead of starting the worker again
+
+    def stop_with_worker():
+        while worker.alive:
+            gevent.sleep(0.1)
+        runtime.stop()
+
+    gevent.spawn(stop_with_worker)

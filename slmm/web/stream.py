@@ -1,0 +1,72 @@
+"""Server-Sent Events: the feed of one unit, and one connection for a whole page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, request
+
+from slmm.errors import Invalid
+from slmm.live import encoding
+from slmm.live.feed import sse_event
+from slmm.live.formats import SSE
+from slmm.live.viewer import Viewer
+from slmm.web import context
+from slmm.web.access import role
+from slmm.web.takeover import HEADERS, Stream, StreamTakeover, streaming
+
+blueprint = Blueprint("stream", __name__, url_prefix="/api/nl43")
+
+RETRY_MS = 2000
+PASSING_RETRY_MS = 15_000
+MOST_STREAMS = 12_000
+"""Streams one worker carries; more get a polite error event and come back later."""
+
+
+@blueprint.get("/<unit_id>/monitor/events")
+@role("viewer")
+def unit_events(unit_id: str) -> Response:
+    """The shared feed of one unit."""
+    context.device(unit_id)
+    return _events([unit_id], with_notices=False)
+
+
+@blueprint.get("/_monitor/events")
+@role("viewer")
+def page_events() -> Response:
+    """Frames, notices and roster changes of many units (``units=a,b``; all if left out)."""
+    wanted = request.args.get("units")
+    if wanted is None:
+        return _events(None, with_notices=True)
+    units = [name.strip() for name in wanted.split(",") if name.strip()]
+    if not units:
+        raise Invalid(f"units={wanted!r} names no unit; leave it out for all units", field="units")
+    for unit_id in units:
+        context.device(unit_id)
+    return _events(units, with_notices=True)
+
+
+def _events(units: list[str] | None, *, with_notices: bool) -> Response:
+    runtime = context.runtime()
+    if not runtime.is_running:
+        return _come_back("closing", "the service is starting or stopping; come back in a moment")
+    if runtime.hub.viewers() >= MOST_STREAMS:
+        return _come_back("too_many_streams", f"{MOST_STREAMS} streams are open; come back later")
+    if runtime.fleet.is_standby:
+        return _come_back("standby", "the service is in standby and reads no meters")
+    resume = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
+
+    def join() -> Viewer:
+        return runtime.hub.join(units, SSE, resume=resume, with_notices=with_notices)
+
+    return streaming(Stream(runtime.hub, join, b"retry: %d\n\n" % RETRY_MS))
+
+
+def _come_back(code: str, detail: str) -> Response:
+    """A passing condition: an EventSource gives up for ever on any status but 200."""
+    data = encoding.json_bytes({"code": code, "detail": detail})
+    return Response(b"retry: %d\n" % PASSING_RETRY_MS + sse_event(data, event="error"), headers=HEADERS)
+
+
+def register(app: Flask) -> None:
+    """Add the event streams to the application."""
+    app.register_blueprint(blueprint)
+    app.wsgi_app = StreamTakeover(app.wsgi_app)  # type: ignore[method-assign]

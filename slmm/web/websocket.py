@@ -1,0 +1,109 @@
+"""WebSocket feeds through flask-sock, with whole frames and one writer per socket.
+
+simple-websocket ignores short writes; here everything it sends goes through the same ``Outlet`` as the
+frames, so a slow client's stream is never torn.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+from flask import Flask, request
+from flask_sock import Sock
+from simple_websocket import ConnectionClosed, Server
+
+from slmm.errors import NotAllowed
+from slmm.live.formats import WEBSOCKET
+from slmm.live.hub import Hub
+from slmm.live.outlet import Outlet, tune
+from slmm.live.viewer import Viewer
+from slmm.web import context
+from slmm.web.access import role
+
+logger = logging.getLogger(__name__)
+
+OPTIONS = {"ping_interval": 20, "max_message_size": 4096}
+"""A peer that answers no ping is closed after two intervals (s); clients have little to say (bytes)."""
+
+sock = Sock()
+
+
+class WholeWrites:
+    """A socket for simple-websocket whose ``send`` means all of it, in turn with the frames."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.outlet = Outlet(raw)
+
+    def send(self, data: bytes) -> int:
+        """Write the whole of *data*; raises OSError when the peer is gone."""
+        return self.outlet.send(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+
+def prepare(environ: dict[str, Any]) -> None:
+    """Before the handshake: no compression (a prepared frame serves all), and whole writes."""
+    environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+    for key in ("gunicorn.socket", "werkzeug.socket"):
+        if key in environ and not isinstance(environ[key], WholeWrites):
+            tune(environ[key])
+            environ[key] = WholeWrites(environ[key])
+
+
+@sock.route("/api/nl43/<unit_id>/monitor")
+@role("viewer")
+def unit_monitor(ws: Server, unit_id: str) -> None:
+    """The shared feed of one unit, the same frames as its event stream."""
+    hub = context.runtime().hub
+    viewer = hub.join([unit_id], WEBSOCKET)
+    follow(ws, hub, viewer)
+
+
+def follow(ws: Server, hub: Hub, viewer: Viewer) -> None:
+    """Run a viewer on an accepted WebSocket until either side ends."""
+    listener = gevent.spawn(_listen, ws, viewer)
+    try:
+        hub.serve(viewer, ws.sock.outlet)
+    except OSError as error:
+        logger.debug("a viewer went away: %s", error)
+    finally:
+        hub.leave(viewer)
+        listener.kill()
+
+
+def _listen(ws: Server, viewer: Viewer) -> None:
+    """A feed has nothing to hear; what matters is that the peer has closed."""
+    try:
+        while True:
+            ws.receive()
+    except ConnectionClosed:
+        viewer.end()
+
+
+def check_origin() -> None:
+    """A page of another site must not open a socket in a visitor's name; raises NotAllowed."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    if urlsplit(origin).netloc == request.host or origin in context.runtime().settings.cors_origins:
+        return
+    raise NotAllowed(f"origin {origin!r} may not open a WebSocket here; allow it with SLMM_CORS_ORIGINS")
+
+
+def register(app: Flask) -> None:
+    """Add the WebSocket endpoints; checks unit and Origin before the handshake."""
+    app.config["SOCK_SERVER_OPTIONS"] = OPTIONS
+
+    @app.before_request
+    def before_handshake() -> None:
+        if request.environ.get("HTTP_UPGRADE", "").lower() == "websocket" and request.view_args:
+            check_origin()
+            context.device(request.view_args.get("unit_id", ""))
+            prepare(request.environ)
+
+    sock.init_app(app)
