@@ -136,7 +136,7 @@ class Meter:
             self.state = state
             self.counters.transitions += 1
 
-    def run(self, command: Command, decode: Callable[[str], T] = str) -> T:
+    def run(self, command: Command, decode: Callable[[str], T]) -> T:
         """One exchange: the decoded data line of a request, or of "" for a setting.
 
         Raises Refused for R+000n and another DeviceError when there is no sound answer. A read is
@@ -262,16 +262,16 @@ class Meter:
     def start_measurement(self) -> events.RunState | None:
         """End a sleep mode, start, and read the state back; raises StatusError when it runs already."""
         try:
-            if self.run(commands.request("Sleep Mode")).strip().lower() == "on":
-                self.run(commands.setting("Sleep Mode", "Off"))
+            if self.run(commands.request("Sleep Mode"), str).strip().lower() == "on":
+                self.run(commands.setting("Sleep Mode", "Off"), str)
         except CommandError:
             logger.debug("%s knows no sleep mode", self.unit_id)  # the option program is missing
-        self.run(commands.START)
+        self.run(commands.START, str)
         return self._confirmed(events.RunState.MEASURING)
 
     def stop_measurement(self) -> events.RunState | None:
         """Stop; raises StatusError when nothing runs. The read that follows cannot undo the success."""
-        self.run(commands.STOP)
+        self.run(commands.STOP, str)
         return self._confirmed(events.RunState.STOPPED)
 
     def _confirmed(self, expected: events.RunState) -> events.RunState | None:
@@ -288,6 +288,6 @@ class Meter:
     def read_setting(self, name: str) -> str | None:
         """The value of one setting, or None when this meter does not have it."""
         try:
-            return self.run(commands.request(name)).strip() or None
+            return self.run(commands.request(name), str).strip() or None
         except Refused:
             return None
