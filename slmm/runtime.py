@@ -24,7 +24,6 @@ from slmm.live.hub import Hub
 from slmm.nl43.connection import KeepAlive
 from slmm.nl43.meter import LinkTimes
 from slmm.settings import Settings
-from slmm.signals import reading_taken
 from slmm.storage import retention, upgrade
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
@@ -126,7 +125,6 @@ class Runtime:
             if reading := self.board.status(device.unit_id).reading:
                 self.hub.seed(reading)
         self.recorder.start()
-        reading_taken.connect(self.recorder.on_reading, weak=False)
         self._start_scheduler()
         self.fleet.start()
         self.started_at = datetime.now(UTC)
@@ -142,7 +140,6 @@ class Runtime:
         if self._scheduler:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
-        reading_taken.disconnect(self.recorder.on_reading)
         self.hub.stop()
         self.recorder.stop()
         self.database.close()

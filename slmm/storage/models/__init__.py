@@ -1,0 +1,6 @@
+"""All tables, so that importing this package makes the metadata complete."""
+
+from slmm.storage.models.device import DeviceRow, StatusRow
+from slmm.storage.models.level import ReadingRow
+
+__all__ = ["DeviceRow", "ReadingRow", "StatusRow"]

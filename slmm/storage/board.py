@@ -1,0 +1,135 @@
+"""The status board: the latest state of every unit, in memory; the recorder writes it behind."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from slmm.events import Labels, Levels, Reading, RunState
+from slmm.storage.database import Database
+from slmm.storage.models import StatusRow
+
+_LEVELS = tuple(item.name for item in dataclasses.fields(Levels))
+
+
+@dataclass(slots=True)
+class UnitStatus:
+    """What is known of one unit; changed by its worker alone."""
+
+    unit_id: str
+    reading: Reading | None = None
+    labels: Labels = field(default_factory=Labels)
+    run_state: RunState | None = None
+    measurement_started_at: datetime | None = None
+    is_reachable: bool | None = None
+    consecutive_failures: int = 0
+    last_poll_attempt: datetime | None = None
+    last_success: datetime | None = None
+    last_error: str | None = None
+    battery_level: str | None = None
+    power_source: str | None = None
+    sd_remaining_mb: str | None = None
+    sd_free_ratio: str | None = None
+
+
+class StatusBoard:
+    """One status per unit, and which of them changed since they were last written."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, UnitStatus] = {}
+        self._changed: set[str] = set()
+
+    def status(self, unit_id: str) -> UnitStatus:
+        """The status of a unit; an empty one for a unit not seen yet."""
+        return self._statuses.setdefault(unit_id, UnitStatus(unit_id))
+
+    def mark_changed(self, unit_id: str) -> None:
+        """The status of this unit is to be written."""
+        self._changed.add(unit_id)
+
+    def forget(self, unit_id: str) -> None:
+        """The unit is gone."""
+        self._statuses.pop(unit_id, None)
+        self._changed.discard(unit_id)
+
+    def take_changed(self) -> list[UnitStatus]:
+        """Copies of what changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return [
+            dataclasses.replace(self._statuses[unit_id]) for unit_id in changed if unit_id in self._statuses
+        ]
+
+    def restore(self, database: Database) -> None:
+        """Take over what an earlier run saved."""
+        rows = database.read(lambda session: list(session.scalars(select(StatusRow))))
+        for row in rows:
+            self._statuses[row.unit_id] = _from_row(row)
+
+
+def to_row(status: UnitStatus) -> dict[str, Any]:
+    """The columns of a status."""
+    reading = status.reading
+    levels = reading and {name: getattr(reading.main, name) for name in _LEVELS}
+    labels = dataclasses.asdict(status.labels)
+    return {
+        "unit_id": status.unit_id,
+        "last_seen": reading and reading.at,
+        "measurement_state": status.run_state and status.run_state.value,
+        "measurement_start_time": status.measurement_started_at,
+        "counter": reading and reading.counter,
+        "levels": levels,
+        "labels": {**labels, "percentiles": list(status.labels.percentiles)},
+        "raw_payload": reading and reading.raw,
+        "battery_level": status.battery_level,
+        "power_source": status.power_source,
+        "sd_remaining_mb": status.sd_remaining_mb,
+        "sd_free_ratio": status.sd_free_ratio,
+        "is_reachable": status.is_reachable,
+        "consecutive_failures": status.consecutive_failures,
+        "last_poll_attempt": status.last_poll_attempt,
+        "last_success": status.last_success,
+        "last_error": status.last_error,
+    }
+
+
+def _from_row(row: StatusRow) -> UnitStatus:
+    saved: dict[str, Any] = dict(row.labels or {})
+    labels = Labels(
+        saved.get("frequency_weighting"),
+        saved.get("time_weighting"),
+        tuple(saved.get("percentiles") or [None] * 5),
+    )
+    run_state = RunState(row.measurement_state) if row.measurement_state in set(RunState) else None
+    reading = None
+    if row.last_seen is not None:
+        main = Levels(**{name: value for name, value in (row.levels or {}).items() if name in _LEVELS})  # type: ignore[arg-type]
+        reading = Reading(
+            unit_id=row.unit_id,
+            at=row.last_seen,
+            main=main,
+            raw=row.raw_payload or "",
+            run_state=run_state,
+            measurement_started_at=row.measurement_start_time,
+            counter=row.counter,
+            labels=labels,
+        )
+    return UnitStatus(
+        unit_id=row.unit_id,
+        reading=reading,
+        labels=labels,
+        run_state=run_state,
+        measurement_started_at=row.measurement_start_time,
+        is_reachable=row.is_reachable,
+        consecutive_failures=row.consecutive_failures,
+        last_poll_attempt=row.last_poll_attempt,
+        last_success=row.last_success,
+        last_error=row.last_error,
+        battery_level=row.battery_level,
+        power_source=row.power_source,
+        sd_remaining_mb=row.sd_remaining_mb,
+        sd_free_ratio=row.sd_free_ratio,
+    )

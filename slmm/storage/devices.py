@@ -1,0 +1,116 @@
+"""The roster: every unit's configuration, in memory for reading and committed before it changes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gevent.lock import RLock
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from slmm import signals
+from slmm.errors import Conflict, NotFound
+from slmm.events import RosterChange
+from slmm.storage.database import Database
+from slmm.storage.models import DeviceRow, ReadingRow, StatusRow
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One unit as configured; defaults are those of 0.4.0."""
+
+    unit_id: str
+    host: str
+    tcp_port: int = 2255
+    ftp_port: int = 21
+    tcp_enabled: bool = True
+    ftp_enabled: bool = False
+    ftp_username: str | None = None
+    ftp_password: str | None = field(default=None, repr=False)
+    web_enabled: bool = False
+    poll_enabled: bool = True
+    poll_interval_seconds: int = 60
+    monitor_enabled: bool = False
+    is_active: bool = True
+
+
+_COLUMNS = tuple(column.name for column in dataclasses.fields(Device))
+
+
+class Roster:
+    """All units. A change is committed first, then shown, then told by ``roster_changed``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._devices: dict[str, Device] = {}
+        self._turn = RLock()  # one change at a time; no device I/O happens under it
+
+    def load(self) -> None:
+        """Read all units from the database."""
+        rows = self._database.read(lambda session: list(session.scalars(select(DeviceRow))))
+        devices = (Device(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows)
+        self._devices = {device.unit_id: device for device in devices}
+
+    def all(self) -> list[Device]:
+        """Every unit, by name."""
+        return [self._devices[unit_id] for unit_id in sorted(self._devices)]
+
+    def get(self, unit_id: str) -> Device:
+        """One unit; raises NotFound."""
+        try:
+            return self._devices[unit_id]
+        except KeyError:
+            raise NotFound(f"there is no unit {unit_id!r}") from None
+
+    def __contains__(self, unit_id: str) -> bool:
+        return unit_id in self._devices
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def add(self, device: Device) -> None:
+        """Take on a new unit; raises Conflict if there is one of that name."""
+        with self._turn:
+            if device.unit_id in self._devices:
+                raise Conflict(f"unit {device.unit_id!r} exists already")
+            self._store(device, "added")
+
+    def put(self, device: Device) -> bool:
+        """Take on a unit or replace its configuration; tells whether it is new."""
+        with self._turn:
+            is_new = device.unit_id not in self._devices
+            self._store(device, "added" if is_new else "changed")
+            return is_new
+
+    def change(self, unit_id: str, **changes: Any) -> Device:
+        """Change some members of a unit's configuration; raises NotFound."""
+        with self._turn:
+            device = dataclasses.replace(self.get(unit_id), **changes)
+            self._store(device, "changed")
+            return device
+
+    def remove(self, unit_id: str) -> None:
+        """Forget a unit with its status and trail; raises NotFound."""
+
+        def erase(session: Session) -> None:
+            for row in (ReadingRow, StatusRow, DeviceRow):
+                session.execute(delete(row).where(row.unit_id == unit_id))
+
+        with self._turn:
+            self.get(unit_id)
+            self._database.write(erase)
+            del self._devices[unit_id]
+        self._tell(unit_id, "removed")
+
+    def _store(self, device: Device, change: str) -> None:
+        values = {name: getattr(device, name) for name in _COLUMNS}
+        self._database.write(lambda session: session.merge(DeviceRow(**values)))
+        self._devices[device.unit_id] = device
+        self._tell(device.unit_id, change)
+
+    @staticmethod
+    def _tell(unit_id: str, change: str) -> None:
+        signals.publish(signals.roster_changed, RosterChange(unit_id, datetime.now(UTC), change))

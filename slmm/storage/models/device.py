@@ -1,0 +1,58 @@
+"""Tables of the units: configuration and last known state; names as in 0.4.0."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from slmm.storage.database import Base, UtcDateTime
+
+
+class DeviceRow(Base):
+    """One unit's configuration."""
+
+    __tablename__ = "nl43_config"
+
+    unit_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    host: Mapped[str] = mapped_column(String(253))
+    tcp_port: Mapped[int]
+    ftp_port: Mapped[int]
+    tcp_enabled: Mapped[bool]
+    ftp_enabled: Mapped[bool]
+    ftp_username: Mapped[str | None] = mapped_column(String(128))
+    ftp_password: Mapped[str | None] = mapped_column(String(512))
+    web_enabled: Mapped[bool]
+    poll_enabled: Mapped[bool]
+    poll_interval_seconds: Mapped[int]
+    monitor_enabled: Mapped[bool]
+    """The feed is kept alive though nobody watches; restored at boot."""
+    is_active: Mapped[bool]
+
+
+class StatusRow(Base):
+    """The last known state of one unit, written behind; levels in dB."""
+
+    __tablename__ = "nl43_status"
+
+    unit_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("nl43_config.unit_id", ondelete="CASCADE"), primary_key=True
+    )
+    last_seen: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    measurement_state: Mapped[str | None] = mapped_column(String(16))
+    measurement_start_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    counter: Mapped[int | None]
+    levels: Mapped[dict[str, float | bool | None] | None] = mapped_column(JSON)
+    """Main channel by the names of the live frame."""
+    labels: Mapped[dict[str, object] | None] = mapped_column(JSON)
+    raw_payload: Mapped[str | None] = mapped_column(Text)
+    battery_level: Mapped[str | None] = mapped_column(String(16))
+    power_source: Mapped[str | None] = mapped_column(String(16))
+    sd_remaining_mb: Mapped[str | None] = mapped_column(String(32))
+    sd_free_ratio: Mapped[str | None] = mapped_column(String(32))
+    is_reachable: Mapped[bool | None]
+    consecutive_failures: Mapped[int]
+    last_poll_attempt: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_success: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_error: Mapped[str | None] = mapped_column(Text)
