@@ -45,9 +45,7 @@ def link_times(settings: Settings) -> LinkTimes:
         is_persistent=settings.tcp_persistent_enabled,
         idle_ttl_s=settings.tcp_idle_ttl,
         max_age_s=settings.tcp_max_age,
-        keepalive=KeepAlive(
-            settings.tcp_keepalive_idle, settings.tcp_keepalive_interval, settings.tcp_keepalive_count
-        ),
+        keepalive=KeepAlive(settings.tcp_keepalive_idle, settings.tcp_keepalive_interval, settings.tcp_keepalive_count),
     )
 
 
@@ -98,9 +96,7 @@ class Runtime:
             is_standby=not settings.polling_enabled,
         )
         self.hub.watchers_changed = self.fleet.set_watchers
-        self.recorder = Recorder(
-            database, self.board, settings.monitor_trail_sample_s, lambda: datetime.now(UTC)
-        )
+        self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s, lambda: datetime.now(UTC))
         self._lock: IO[str] | None = None
         self._scheduler: GeventScheduler | None = None
 
@@ -114,9 +110,7 @@ class Runtime:
         refuse_open_doors(self.settings)
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._take_lock()
-        self.database.in_pool(
-            upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups"
-        )
+        self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")
         self.roster.load()
         self.board.restore(self.database)
         self.hub.start()
@@ -172,9 +166,7 @@ class Runtime:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             lock.close()
-            raise Conflict(
-                f"another SLMM (process {holder}) already reads the meters of {path.parent}"
-            ) from error
+            raise Conflict(f"another SLMM (process {holder}) already reads the meters of {path.parent}") from error
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

@@ -75,18 +75,12 @@ class Settings(BaseSettings):
     """Cadence when a feed is only kept alive, in s."""
     monitor_state_refresh_s: Seconds = Field(30.0, validation_alias=_also("MONITOR_STATE_REFRESH_S"))
     """How often the run state is read again, in s."""
-    monitor_backoff_base_s: float = Field(
-        1.0, gt=0, le=3600, validation_alias=_also("MONITOR_BACKOFF_BASE_S")
-    )
-    monitor_backoff_max_s: float = Field(
-        60.0, gt=0, le=86_400, validation_alias=_also("MONITOR_BACKOFF_MAX_S")
-    )
+    monitor_backoff_base_s: float = Field(1.0, gt=0, le=3600, validation_alias=_also("MONITOR_BACKOFF_BASE_S"))
+    monitor_backoff_max_s: float = Field(60.0, gt=0, le=86_400, validation_alias=_also("MONITOR_BACKOFF_MAX_S"))
     monitor_backoff_watched_max_s: float = Field(
         5.0, gt=0, le=3600, validation_alias=_also("MONITOR_BACKOFF_WATCHED_MAX_S")
     )
-    monitor_trail_sample_s: float = Field(
-        60.0, ge=1, le=3600, validation_alias=_also("MONITOR_TRAIL_SAMPLE_S")
-    )
+    monitor_trail_sample_s: float = Field(60.0, ge=1, le=3600, validation_alias=_also("MONITOR_TRAIL_SAMPLE_S"))
     monitor_trail_retention_hours: float = Field(
         24.0, gt=0, le=8784, validation_alias=_also("MONITOR_TRAIL_RETENTION_HOURS")
     )
@@ -147,9 +141,7 @@ def unknown_names(environment: Iterable[str]) -> list[str]:
     return complaints
 
 
-def load(
-    environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"), **given: Any
-) -> Settings:
+def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"), **given: Any) -> Settings:
     """Build the settings from the environment over .env; *given* wins over both.
 
     Raises Invalid with every mistake in one message: unknown names and values out of range.

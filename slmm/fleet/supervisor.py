@@ -144,9 +144,7 @@ class Fleet:
             raise NotFound(f"there is no unit {unit_id!r}")
         return worker
 
-    def request(
-        self, unit_id: str, action: Callable[[Meter], T], what: str, timeout_s: float = REQUEST_TIMEOUT_S
-    ) -> T:
+    def request(self, unit_id: str, action: Callable[[Meter], T], what: str, timeout_s: float = REQUEST_TIMEOUT_S) -> T:
         """Run *action* on the meter in its turn and wait; raises what the action raises, or DeviceBusy."""
         return self.worker(unit_id).request(action, what, timeout_s)
 

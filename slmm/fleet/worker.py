@@ -86,9 +86,7 @@ class MeterWorker:
         return self._meter
 
     def _new_meter(self) -> Meter:
-        return Meter(
-            self.device.unit_id, self.device.host, self.device.tcp_port, self.times, self._saw_run_state
-        )
+        return Meter(self.device.unit_id, self.device.host, self.device.tcp_port, self.times, self._saw_run_state)
 
     # -- what others call -----------------------------------------------------------------------
 

@@ -278,9 +278,7 @@ class Meter:
         try:
             state = self.read_run_state()
         except DeviceError as error:
-            logger.warning(
-                "%s accepted the command, but its state could not be read: %s", self.unit_id, error
-            )
+            logger.warning("%s accepted the command, but its state could not be read: %s", self.unit_id, error)
             self._saw_run_state(expected)
             return expected
         return state

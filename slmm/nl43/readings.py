@@ -83,9 +83,7 @@ _NO_LEVELS = Levels()
 def _display_channel(fields: list[str]) -> Levels:
     if [field.strip() for field in fields] == _ABSENT:
         return _NO_LEVELS
-    lp, leq, le, lmax, lmin, ln1, ln2, ln3, ln4, ln5, lpeak, lieq, leq_mov, ltm5 = map(
-        parse_level, fields[:14]
-    )
+    lp, leq, le, lmax, lmin, ln1, ln2, ln3, ln4, ln5, lpeak, lieq, leq_mov, ltm5 = map(parse_level, fields[:14])
     return Levels(
         lp, leq, le, lmax, lmin, ln1, ln2, ln3, ln4, ln5, lpeak, lieq, leq_mov, ltm5,
         parse_flag(fields[14]), parse_flag(fields[15]),
@@ -116,9 +114,7 @@ def decode_stream(line: str) -> StreamFrame:
     """One DRD line: a counter and four channels; raises Garbled when it is none."""
     fields = line.split(",")
     if len(fields) < 1 + CHANNELS * STREAM_FIELDS:
-        raise Garbled(
-            f"a stream line has {len(fields)} fields instead of {1 + CHANNELS * STREAM_FIELDS}", line
-        )
+        raise Garbled(f"a stream line has {len(fields)} fields instead of {1 + CHANNELS * STREAM_FIELDS}", line)
     counter = fields[0].strip()
     if not (counter.isascii() and counter.isdigit()):
         raise Garbled(f"{counter[:40]!r} is not a frame counter", line)
@@ -187,9 +183,7 @@ def quality_flags(current: Levels, previous: Levels | None, is_measuring: bool) 
 
 
 def _broken_order(levels: Levels, may_be_first_second: bool) -> list[tuple[str, bool]]:
-    percentiles = [
-        ln for ln in (levels.ln1, levels.ln2, levels.ln3, levels.ln4, levels.ln5) if ln is not None
-    ]
+    percentiles = [ln for ln in (levels.ln1, levels.ln2, levels.ln3, levels.ln4, levels.ln5) if ln is not None]
     le_tolerance_db = ROUNDING_DB + (10.0 if may_be_first_second else 0.0)
     highest, lowest = max(percentiles, default=None), min(percentiles, default=None)
     return [

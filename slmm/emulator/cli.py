@@ -1,0 +1,93 @@
+"""``slmm emulator``: simulated meters, each on a TCP port of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import signal
+import time
+from datetime import datetime
+from typing import Any
+
+import click
+import gevent
+from gevent import pywsgi
+from gevent.event import Event
+
+from slmm.emulator.control import ControlApp
+from slmm.emulator.meter import Instrument
+from slmm.emulator.quirks import Quirks
+from slmm.emulator.server import MeterServer
+from slmm.emulator.sound import SCENARIOS
+
+
+def _quirks(settings: tuple[str, ...]) -> Quirks:
+    quirks = Quirks()
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            quirks = quirks.changed(name, value)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--quirk") from error
+    return quirks
+
+
+@click.command("emulator")
+@click.option("--count", default=3, show_default=True, help="How many meters.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--base-port", default=22551, show_default=True, help="Port of the first meter; 0: free ports.")
+@click.option("--control-port", default=22550, show_default=True, help="Port of the control interface; 0: a free one.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same sound.")
+@click.option("--scenario", type=click.Choice([*SCENARIOS, "mixed"]), default="mixed", show_default=True)
+@click.option("--measuring/--stopped", default=True, show_default=True, help="Run state at the start.")
+@click.option("--quirk", "quirk_settings", multiple=True, metavar="NAME=VALUE", help="A switch; may be repeated.")
+def command(
+    count: int,
+    host: str,
+    base_port: int,
+    control_port: int,
+    seed: int,
+    scenario: str,
+    measuring: bool,
+    quirk_settings: tuple[str, ...],
+) -> None:
+    """Run COUNT simulated NL-43 sound level meters until interrupted.
+
+    Prints one line of JSON with all addresses when ready.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    quirks = _quirks(quirk_settings)
+    names = list(SCENARIOS) if scenario == "mixed" else [scenario]
+    meters: list[MeterServer] = []
+    # Only the seconds before the first sample differ between meters, so that they do not tick in step.
+    spread = random.Random(seed)
+    for index in range(count):
+        instrument = Instrument(
+            SCENARIOS[names[(index + 1) % len(names)]],
+            seed + index,
+            quirks,
+            now_s=time.monotonic() - spread.random(),
+            clock=datetime.now(),  # noqa: DTZ005 - the meter has no zone
+        )
+        if measuring:
+            instrument.start()
+        meter = MeterServer(instrument, host, base_port + index if base_port else 0)
+        meter.open()
+        meters.append(meter)
+    control: Any = pywsgi.WSGIServer((host, control_port), ControlApp(meters), log=None)
+    control.start()
+    ready = {
+        "control": f"http://{host}:{control.server_port}",
+        "meters": [{"host": meter.host, "port": meter.port} for meter in meters],
+    }
+    click.echo(json.dumps(ready))
+    done = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, done.set)
+    done.wait()
+    for meter in meters:
+        meter.close()
+    control.stop(timeout=1)
