@@ -96,7 +96,7 @@ class Runtime:
             is_standby=not settings.polling_enabled,
         )
         self.hub.watchers_changed = self.fleet.set_watchers
-        self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s, lambda: datetime.now(UTC))
+        self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s)
         self._lock: IO[str] | None = None
         self._scheduler: GeventScheduler | None = None
 

@@ -261,12 +261,15 @@ class MeterServer:
             now_s = self._clock()
             self.instrument.set_clock(self.instrument.clock(now_s) + timedelta(seconds=value), now_s)
         elif name == "plugged":
-            if self._listener is None:
-                self.open()
+            self._plug_in()
         else:
             self.close()
             if name == "refused_control_port":
-                gevent.spawn_later(value or 3.0, lambda: self._listener is None and self.open())
+                gevent.spawn_later(value or 3.0, self._plug_in)
+
+    def _plug_in(self) -> None:
+        if self._listener is None:
+            self.open()
 
     def describe(self) -> dict[str, Any]:
         """Everything the control interface shows of this meter."""

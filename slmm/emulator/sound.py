@@ -71,7 +71,8 @@ class Site:
         passed = self._passby_s / self._passby_half_s
         if passed > 3.0:
             self._passby_s = None
-        return 10.0 ** ((scenario.background_db + scenario.passby_db) / 10.0) / (1.0 + passed * passed * 4.0)
+        energy: float = 10.0 ** ((scenario.background_db + scenario.passby_db) / 10.0)
+        return energy / (1.0 + passed * passed * 4.0)
 
     def _hammer(self, scenario: Scenario, rnd: random.Random) -> float:
         if not self._hammer_blows:

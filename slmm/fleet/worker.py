@@ -208,8 +208,6 @@ class MeterWorker:
         try:
             while not self._is_stopping:
                 job = self._next_job()
-                if self._is_stopping:
-                    break
                 if job is not None:
                     self._run_job(job)
                 else:

@@ -136,6 +136,6 @@ def _write(session: Session, statuses: list[UnitStatus], rows: list[Row]) -> Non
     known = set(session.scalars(select(DeviceRow.unit_id)))
     saved = set(session.scalars(select(StatusRow.unit_id)))
     wanted = [to_row(status) for status in statuses if status.unit_id in known]
-    session.bulk_insert_mappings(StatusRow, [row for row in wanted if row["unit_id"] not in saved])  # type: ignore[arg-type]
-    session.bulk_update_mappings(StatusRow, [row for row in wanted if row["unit_id"] in saved])  # type: ignore[arg-type]
-    session.bulk_insert_mappings(ReadingRow, [row for row in rows if row["unit_id"] in known])  # type: ignore[arg-type]
+    session.bulk_insert_mappings(StatusRow, [row for row in wanted if row["unit_id"] not in saved])
+    session.bulk_update_mappings(StatusRow, [row for row in wanted if row["unit_id"] in saved])
+    session.bulk_insert_mappings(ReadingRow, [row for row in rows if row["unit_id"] in known])

@@ -1,0 +1,20 @@
+"""The web face: registers everything that answers HTTP."""
+
+from __future__ import annotations
+
+from flask_openapi3.openapi import OpenAPI
+
+from slmm.web import guard, pages, problems, stream, websocket
+from slmm.web.api import devices, feeds, measurement, system
+
+
+def register(app: OpenAPI) -> None:
+    """Add guards, operations, pages and streams to *app*."""
+    problems.register(app)
+    guard.register(app)
+    for module in (devices, feeds, measurement, system):
+        app.register_api(module.api)
+    app.register_api(system.health_api)
+    app.register_blueprint(pages.blueprint)
+    stream.register(app)
+    websocket.register(app)

@@ -31,9 +31,9 @@ def role(name: str) -> Callable[[View], View]:
 
 def needed_role(view: Callable[..., Any]) -> Role | None:
     """The role a view declared, looking through decorators; None if it declared none."""
-    while view is not None:
-        found = getattr(view, "needed_role", None)
-        if found is not None:
+    at: Any = view
+    while at is not None:
+        if (found := getattr(at, "needed_role", None)) is not None:
             return Role(found)
-        view = getattr(view, "__wrapped__", None)  # type: ignore[assignment]
+        at = getattr(at, "__wrapped__", None)
     return None

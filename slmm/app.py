@@ -1,0 +1,39 @@
+"""Builds the web application, without side effects: no greenlet, no socket, no write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from slmm import settings as settings_module
+from slmm import web
+from slmm.runtime import Runtime
+from slmm.settings import Settings
+from slmm.storage.database import Base, Database, engine_options, prepare_engine
+from slmm.web.openapi import new_app
+
+TOP = Path(__file__).resolve().parent.parent
+MOST_BODY_BYTES = 1_000_000
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application and, in ``app.extensions["slmm"]``, the runtime that somebody else starts."""
+    settings = settings or settings_module.load()
+    app = new_app("slmm", static_folder=str(TOP / "static"), template_folder=str(TOP / "templates"))
+    url = settings.sqlalchemy_url
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(url),
+        MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
+        SEND_FILE_MAX_AGE_DEFAULT=300,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    bound = SQLAlchemy(app, metadata=Base.metadata)
+    with app.app_context():
+        engine = bound.engine
+    prepare_engine(engine)
+    app.extensions["slmm"] = Runtime(settings, Database(engine))
+    web.register(app)
+    return app

@@ -1,0 +1,151 @@
+"""Units: roster, configuration, state and trail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slmm.errors import Garbled, Invalid, NotFound
+from slmm.events import Levels, Reading
+from slmm.live.encoding import timestamp
+from slmm.nl43.readings import parse_level, parse_run_state
+from slmm.signals import publish, reading_taken
+from slmm.storage.devices import Device
+from slmm.storage.history import trail
+from slmm.web import context
+from slmm.web.api.models import (
+    ConfigAnswer,
+    ConfigInput,
+    HistoryAnswer,
+    HistoryQuery,
+    NewDevice,
+    Ok,
+    RosterAnswer,
+    StatusAnswer,
+    StatusInput,
+    UnitPath,
+)
+from slmm.web.api.views import config_view, has_been_heard_of, status_view
+from slmm.web.openapi import DEVICE_PROBLEMS, PLAIN_PROBLEMS, UNIT_PROBLEMS, Api
+
+api = Api("devices", "Units: roster, configuration, state and trail")
+
+LEAST_HOURS, MOST_HOURS = 0.1, 48.0
+
+
+@api.route_for("get", "/roster", needs="viewer", answer=RosterAnswer, problems=())
+def read_roster() -> dict[str, Any]:
+    """All units with configuration and state."""
+    runtime = context.runtime()
+    devices = []
+    for device in runtime.roster.all():
+        status = runtime.board.status(device.unit_id)
+        devices.append({**config_view(device), "status": status_view(status) if has_been_heard_of(status) else None})
+    return {"status": "ok", "devices": devices, "total": len(devices)}
+
+
+@api.route_for("post", "/roster", needs="operator", answer=ConfigAnswer, problems=(409, *PLAIN_PROBLEMS))
+def create_device(body: NewDevice) -> dict[str, Any]:
+    """Take on a unit."""
+    device = Device(**body.model_dump(exclude_none=True))
+    context.runtime().roster.add(device)
+    return {"status": "ok", "message": f"{device.unit_id} is on the roster", "data": config_view(device)}
+
+
+@api.route_for("get", "/<unit_id>/config", needs="viewer", answer=ConfigAnswer, problems=UNIT_PROBLEMS)
+def read_config(path: UnitPath) -> dict[str, Any]:
+    """The configuration of a unit."""
+    return {"status": "ok", "data": config_view(context.device(path.unit_id))}
+
+
+@api.route_for("put", "/<unit_id>/config", needs="operator", answer=ConfigAnswer, problems=UNIT_PROBLEMS)
+def write_config(path: UnitPath, body: ConfigInput) -> dict[str, Any]:
+    """Change a unit's configuration, or take the unit on."""
+    roster = context.runtime().roster
+    changes = body.model_dump(exclude_none=True)
+    if path.unit_id in roster:
+        device = replace(roster.get(path.unit_id), **changes)
+    elif "host" in changes:
+        device = Device(path.unit_id, **changes)
+    else:
+        raise Invalid(f"host is missing: {path.unit_id} is new, and a new unit needs one", field="host")
+    roster.put(device)
+    return {"status": "ok", "data": config_view(device)}
+
+
+@api.route_for("delete", "/<unit_id>/config", needs="admin", answer=Ok, problems=UNIT_PROBLEMS)
+def delete_config(path: UnitPath) -> dict[str, Any]:
+    """Remove a unit with its state and trail; its feed ends and its connection is closed."""
+    context.runtime().roster.remove(path.unit_id)
+    return {"status": "ok", "message": f"{path.unit_id} is off the roster"}
+
+
+@api.route_for("get", "/<unit_id>/status", needs="viewer", answer=StatusAnswer, problems=UNIT_PROBLEMS)
+def read_status(path: UnitPath) -> dict[str, Any]:
+    """The latest state of a unit, from memory."""
+    context.device(path.unit_id)
+    status = context.runtime().board.status(path.unit_id)
+    if not has_been_heard_of(status):
+        raise NotFound(f"nothing has been heard of {path.unit_id} yet")
+    return {"status": "ok", "data": status_view(status)}
+
+
+@api.route_for("post", "/<unit_id>/status", needs="operator", answer=StatusAnswer, problems=UNIT_PROBLEMS)
+def push_status(path: UnitPath, body: StatusInput) -> dict[str, Any]:
+    """Push a snapshot from outside; it is shown and stored like a reading."""
+    context.device(path.unit_id)
+    board = context.runtime().board
+    status = board.status(path.unit_id)
+    before = status.reading.main if status.reading else Levels()
+    pushed = {name: _pushed_level(name, getattr(body, name)) for name in ("lp", "leq", "lmax", "lmin", "lpeak")}
+    known: dict[str, Any] = {name: level for name, level in pushed.items() if getattr(body, name) is not None}
+    main = replace(before, **known)
+    if body.measurement_state is not None:
+        status.run_state = parse_run_state(body.measurement_state) or status.run_state
+    for name in ("battery_level", "power_source", "sd_remaining_mb", "sd_free_ratio"):
+        if getattr(body, name) is not None:
+            setattr(status, name, getattr(body, name))
+    reading = Reading(
+        unit_id=path.unit_id,
+        at=datetime.now(UTC),
+        main=main,
+        raw=body.raw_payload or "",
+        run_state=status.run_state,
+        measurement_started_at=status.measurement_started_at,
+        flags=("pushed",),
+        labels=status.labels,
+    )
+    status.reading = reading
+    publish(reading_taken, reading)
+    return {"status": "ok", "data": status_view(status)}
+
+
+def _pushed_level(name: str, value: float | str | None) -> float | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else f"{value:.1f}"
+    try:
+        return parse_level(text)
+    except Garbled as error:
+        raise Invalid(f"{name}={value!r} is not a level in dB with one decimal", field=name) from error
+
+
+@api.route_for("get", "/<unit_id>/live", needs="viewer", answer=StatusAnswer, problems=DEVICE_PROBLEMS)
+def read_live(path: UnitPath) -> dict[str, Any]:
+    """A fresh reading from the meter, stored and shown like a poll."""
+    context.device(path.unit_id)
+    runtime = context.runtime()
+    runtime.fleet.read_now(path.unit_id)
+    return {"status": "ok", "data": status_view(runtime.board.status(path.unit_id))}
+
+
+@api.route_for("get", "/<unit_id>/history", needs="viewer", answer=HistoryAnswer, problems=UNIT_PROBLEMS)
+def read_history(path: UnitPath, query: HistoryQuery) -> dict[str, Any]:
+    """The trail of the last hours, oldest first."""
+    context.device(path.unit_id)
+    hours = min(max(query.hours, LEAST_HOURS), MOST_HOURS)
+    since = datetime.now(UTC) - timedelta(hours=hours)
+    rows = context.runtime().database.read(lambda session: trail(session, path.unit_id, since))
+    readings = [{**row, "timestamp": timestamp(row["timestamp"])} for row in rows]
+    return {"status": "ok", "unit_id": path.unit_id, "hours": hours, "count": len(readings), "readings": readings}

@@ -1,0 +1,61 @@
+"""How devices and states look in JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from slmm.live.encoding import labels_payload, reading_payload, timestamp
+from slmm.storage.board import UnitStatus
+from slmm.storage.devices import Device
+
+_LEVELS = ("lp", "leq", "le", "lmax", "lmin", "lpeak", "ln1", "ln2", "ln3", "ln4", "ln5", "over", "under")
+
+
+def config_view(device: Device) -> dict[str, Any]:
+    """A configuration; of a secret only whether there is one."""
+    view = dataclasses.asdict(device)
+    view["ftp_password_set"] = bool(view.pop("ftp_password"))
+    return view
+
+
+def status_view(status: UnitStatus) -> dict[str, Any]:
+    """The latest state of a unit."""
+    reading = reading_payload(status.reading) if status.reading else {}
+    times = {
+        "last_poll_attempt": status.last_poll_attempt,
+        "last_success": status.last_success,
+        "measurement_start_time": status.measurement_started_at,
+    }
+    return {
+        "unit_id": status.unit_id,
+        "last_seen": reading.get("timestamp"),
+        "measurement_state": status.run_state,
+        "counter": reading.get("counter"),
+        **{name: reading.get(name) for name in _LEVELS},
+        "raw_payload": reading.get("raw_payload"),
+        "flags": reading.get("flags", []),
+        "labels": labels_payload(status.labels),
+        "battery_level": status.battery_level,
+        "power_source": status.power_source,
+        "sd_remaining_mb": status.sd_remaining_mb,
+        "sd_free_ratio": status.sd_free_ratio,
+        "is_reachable": status.is_reachable,
+        "consecutive_failures": status.consecutive_failures,
+        "last_error": status.last_error,
+        **{name: timestamp(at) if at else None for name, at in times.items()},
+    }
+
+
+def has_been_heard_of(status: UnitStatus) -> bool:
+    """Whether there is anything to show."""
+    return status.reading is not None or status.last_poll_attempt is not None
+
+
+def jsonable(value: Any) -> Any:
+    """Dataclasses and times as JSON shows them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "tzinfo"):
+        return timestamp(value)
+    return value

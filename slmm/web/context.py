@@ -1,0 +1,36 @@
+"""What views reach for: the runtime, and one unit by its checked name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+from slmm.errors import Invalid
+from slmm.storage.devices import Device
+
+if TYPE_CHECKING:
+    from slmm.runtime import Runtime
+
+UNIT_ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,63}")
+
+
+def runtime() -> Runtime:
+    """The running service of this application."""
+    return cast("Runtime", current_app.extensions["slmm"])
+
+
+def checked_unit_id(unit_id: str) -> str:
+    """*unit_id* itself if it may be one; raises Invalid before it reaches a path, a log or a query."""
+    if not UNIT_ID.fullmatch(unit_id):
+        raise Invalid(
+            f"unit_id {unit_id!r} is not allowed: 1–64 letters, digits, '.', '_' or '-', not beginning with '_' or '.'",
+            field="unit_id",
+        )
+    return unit_id
+
+
+def device(unit_id: str) -> Device:
+    """The unit of that name; raises Invalid or NotFound."""
+    return runtime().roster.get(checked_unit_id(unit_id))

@@ -1,0 +1,100 @@
+"""The one place that knows flask-openapi3: routes that declare role, input, answers and errors at once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel
+from werkzeug.exceptions import UnsupportedMediaType
+
+from slmm import __version__
+from slmm.web.access import Role, role
+from slmm.web.problems import CONTENT_TYPE, Problem, validation_problem
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+INFO = Info(
+    title="SLMM, the sound level meter manager",
+    version=__version__,
+    description="Levels are JSON numbers in dB or null; times are RFC 3339 in UTC. Errors are problem+json.",
+)
+DEVICE_PROBLEMS = (403, 404, 409, 422, 502, 503, 504)
+UNIT_PROBLEMS = (404, 422)
+PLAIN_PROBLEMS = (422,)
+
+_DESCRIPTIONS = {
+    400: "The body is not JSON.",
+    403: "TCP is disabled for this device, or the caller may not do this.",
+    404: "There is no such unit.",
+    409: "It exists already, or the meter is in the wrong state (R+0004).",
+    415: "The body must be sent as application/json.",
+    422: "The input is invalid; errors names each field.",
+    502: "The meter cannot be reached, refused, or answered nonsense.",
+    503: "Standby, or the meter is busy; see Retry-After.",
+    504: "The meter did not answer in time.",
+}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": _DESCRIPTIONS[status], "content": {CONTENT_TYPE: {"schema": schema}}}
+
+
+class Api(APIBlueprint):
+    """A group of operations; every route names the least role it needs."""
+
+    def __init__(self, name: str, summary: str, url_prefix: str = "/api/nl43") -> None:
+        super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[Tag(name=name, description=summary)])
+
+    def route_for(
+        self,
+        method: str,
+        rule: str,
+        *,
+        needs: Role | str,
+        answer: type[BaseModel],
+        problems: tuple[int, ...],
+        ok: int = 200,
+    ) -> Callable[[View], View]:
+        """Register a view: its docstring's first line is the operation's summary."""
+
+        def declare(view: View) -> View:
+            lines = inspect.cleandoc(view.__doc__ or "").split("\n", 1)
+            statuses = (*problems, 400, 415) if "body" in inspect.signature(view).parameters else problems
+            responses: dict[Any, Any] = {200: answer, **{status: _problem(status) for status in sorted(statuses)}}
+            decorate = getattr(super(Api, self), method)(
+                rule, summary=lines[0], description="\n".join(lines[1:]).strip() or None, responses=responses
+            )
+            decorate(role(str(needs))(view))
+            return view
+
+        return declare
+
+
+def new_app(import_name: str, **options: Any) -> OpenAPI:
+    """A Flask application that can describe itself."""
+    return OpenAPI(
+        import_name,
+        info=INFO,
+        doc_ui=False,
+        security_schemes={},
+        validation_error_model=Problem,
+        validation_error_callback=validation_problem,
+        **options,
+    )
+
+
+def check_body() -> None:
+    """Refuse a body that is not JSON by type (415) or content (400) before any model sees it."""
+    if request.method not in ("POST", "PUT", "PATCH") or not request.get_data(cache=True):
+        return
+    if not request.is_json:
+        raise UnsupportedMediaType("send the body as application/json")
+    request.get_json()

@@ -1,0 +1,129 @@
+"""Every error as problem+json (RFC 9457): one sentence, a stable word, and the right status."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, json, make_response, request
+from pydantic import BaseModel, Field, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from slmm import errors
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One mistake in the input."""
+
+    field: str
+    message: str
+    value: Any = None
+
+
+class Problem(BaseModel):
+    """What went wrong, for a person (detail) and for a program (code)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    device_result: str | None = Field(None, description="The meter's own result code, R+0001 to R+0004")
+    errors: list[FieldProblem] | None = None
+
+
+_TABLE: list[tuple[type[errors.SlmmError], HTTPStatus, str]] = [
+    (errors.Invalid, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
+    (errors.NotFound, HTTPStatus.NOT_FOUND, "not_found"),
+    (errors.NotAllowed, HTTPStatus.FORBIDDEN, "not_allowed"),
+    (errors.Conflict, HTTPStatus.CONFLICT, "conflict"),
+    (errors.Standby, HTTPStatus.SERVICE_UNAVAILABLE, "standby"),
+    (errors.DeviceDisabled, HTTPStatus.FORBIDDEN, "device_disabled"),
+    (errors.DeviceBusy, HTTPStatus.SERVICE_UNAVAILABLE, "device_busy"),
+    (errors.DeviceTimeout, HTTPStatus.GATEWAY_TIMEOUT, "device_timeout"),
+    (errors.DeviceUnreachable, HTTPStatus.BAD_GATEWAY, "device_unreachable"),
+    (errors.ConnectionLost, HTTPStatus.BAD_GATEWAY, "connection_lost"),
+    (errors.Garbled, HTTPStatus.BAD_GATEWAY, "garbled_reply"),
+    (errors.StatusError, HTTPStatus.CONFLICT, "wrong_state"),
+    (errors.Refused, HTTPStatus.BAD_GATEWAY, "device_refused"),
+]
+"""The first row that fits decides."""
+
+
+def problem(status: HTTPStatus | int, code: str, detail: str, **members: Any) -> Response:
+    """A problem response; members that are None are left out."""
+    status = HTTPStatus(status)
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "code": code,
+        "instance": request.path,
+        **{name: value for name, value in members.items() if value is not None},
+    }
+    return Response(json.dumps(body), status=status.value, content_type=CONTENT_TYPE)
+
+
+def _slmm_problem(error: errors.SlmmError) -> Response:
+    status, code = next(
+        ((status, code) for kind, status, code in _TABLE if isinstance(error, kind)),
+        (HTTPStatus.INTERNAL_SERVER_ERROR, "internal"),
+    )
+    refusal = error.code if isinstance(error, errors.Refused) else None
+    field = (
+        [{"field": error.field, "message": str(error)}] if isinstance(error, errors.Invalid) and error.field else None
+    )
+    response = problem(status, code, str(error), device_result=refusal, errors=field)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        pause_s = error.retry_after_s if isinstance(error, errors.DeviceBusy) else 30.0
+        response.headers["Retry-After"] = str(max(1, round(pause_s)))
+    return response
+
+
+def _http_problem(error: HTTPException) -> Response:
+    response = make_response(error.get_response())
+    status = HTTPStatus(error.code or 500)
+    described = problem(status, status.name.lower(), error.description or status.phrase)
+    for name in ("Allow", "Retry-After", "WWW-Authenticate", "Location"):
+        if name in response.headers:
+            described.headers[name] = response.headers[name]
+    return described
+
+
+def _unexpected(error: Exception) -> Response:
+    logger.exception("%s %s failed", request.method, request.path)
+    return problem(500, "internal", "SLMM failed to answer this request; its log tells why.")
+
+
+def validation_problem(error: ValidationError) -> Response:
+    """Input that does not fit its model: every field, what is wrong with it, and what was sent."""
+    found = [_field_problem(item) for item in error.errors(include_url=False)]
+    detail = "; ".join(f"{item['field']}: {item['message']}" for item in found)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, errors=found)
+
+
+SECRET_FIELDS = frozenset({"ftp_password"})
+
+
+def _field_problem(item: Any) -> dict[str, Any]:
+    field = ".".join(str(part) for part in item["loc"]) or "body"
+    value = item.get("input")
+    is_plain = isinstance(value, (str, int, float, bool)) and field not in SECRET_FIELDS
+    message = item["msg"].removeprefix("Value error, ")
+    if is_plain:
+        message = f"{value!r} is not allowed: {message}"
+    return {"field": field, "message": message, **({"value": value} if is_plain else {})}
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the application in this form."""
+    app.register_error_handler(errors.SlmmError, _slmm_problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _unexpected)
