@@ -57,6 +57,11 @@ class Instrument:
         self._frame = (0.0, 0.0)
         self.advance(now_s + SAMPLE_S)
 
+    @property
+    def lp_db(self) -> float:
+        """The time-weighted level now."""
+        return self._lp_db
+
     # -- time -------------------------------------------------------------------------------------
 
     def advance(self, now_s: float) -> None:

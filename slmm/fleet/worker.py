@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 QUEUE_JOBS = 8
 STOP_WITHIN_S = 2.0
+READINGS_PER_CHORE = 4
+"""Readings between two exchanges that show no levels, so that a feed is never halved by them."""
 
 
 def utc_now() -> datetime:
@@ -68,7 +70,7 @@ class MeterWorker:
         self._not_before_s = time.monotonic() + first_delay_s
         self._state_read_s: float | None = None
         self._lost_s: float | None = None
-        self._polled_since_chore = False
+        self._readings_since_chore = 0
         self._previous: events.Levels | None = None
         self._greenlet: gevent.Greenlet | None = None
 
@@ -266,8 +268,12 @@ class MeterWorker:
     # -- polls --------------------------------------------------------------------------------------
 
     def _is_chore_due(self) -> bool:
-        """Whether the run state or a label is to be read, after a first reading and never twice in a row."""
-        if self.contact.failures or self._previous is None or not self._polled_since_chore:
+        """Whether the run state or a label is to be read instead of the next reading.
+
+        The first reading comes first; an unknown run state follows at once, all else after a few readings.
+        """
+        needed = 1 if self._state_read_s is None else READINGS_PER_CHORE
+        if self.contact.failures or self._readings_since_chore < needed:
             return False
         return self._is_state_stale() or self._labels.has_more
 
@@ -277,7 +283,7 @@ class MeterWorker:
         return time.monotonic() - self._state_read_s >= self.cadences.state_refresh_s
 
     def _do_chore(self) -> None:
-        self._polled_since_chore = False
+        self._readings_since_chore = 0
         if self._is_state_stale():
             self._meter.read_run_state()
         elif labels := self._labels.read_next(self._meter):
@@ -315,7 +321,7 @@ class MeterWorker:
             labels=self.status.labels,
         )
         self._previous = main
-        self._polled_since_chore = True
+        self._readings_since_chore += 1
         self._last_poll_s = time.monotonic()
         self.status.reading = reading
         self._judge(None)  # found again is told before the reading that shows it

@@ -91,6 +91,38 @@ def new_app(import_name: str, **options: Any) -> OpenAPI:
     )
 
 
+_STREAM = "Server-Sent Events: unnamed events are frames, named ones status, roster, heartbeat and error"
+
+
+def _stream_operation(summary: str, *parameters: tuple[str, str, str]) -> dict[str, Any]:
+    """A GET that answers with an event stream, which flask-openapi3 has no words for."""
+    responses: dict[str, Any] = {str(status): _problem(status) for status in (404, 422)}
+    responses["200"] = {"description": _STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    described = [
+        {"name": name, "in": where, "required": where == "path", "description": text, "schema": {"type": "string"}}
+        for name, where, text in parameters
+    ]
+    return {"get": {"tags": ["feeds"], "summary": summary, "parameters": described, "responses": responses}}
+
+
+_RESUME = ("last_event_id", "query", "Resume after this event id; 'earliest' for all the server still holds")
+STREAM_PATHS = {
+    "/api/nl43/{unit_id}/monitor/events": _stream_operation(
+        "The shared feed of one unit.", ("unit_id", "path", "The unit"), _RESUME
+    ),
+    "/api/nl43/_monitor/events": _stream_operation(
+        "Frames, notices and roster changes of many units over one connection.",
+        ("units", "query", "Names with commas between; all units if left out"),
+        _RESUME,
+    ),
+}
+
+
+def describe(app: OpenAPI) -> dict[str, Any]:
+    """The whole interface, streams included."""
+    return {**app.api_doc, "paths": {**app.api_doc["paths"], **STREAM_PATHS}}
+
+
 def check_body() -> None:
     """Refuse a body that is not JSON by type (415) or content (400) before any model sees it."""
     if request.method not in ("POST", "PUT", "PATCH") or not request.get_data(cache=True):

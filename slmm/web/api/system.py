@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Response, current_app, jsonify
+from flask_openapi3.openapi import OpenAPI
 
 from slmm import __version__
 from slmm.live.encoding import timestamp
 from slmm.web import context
 from slmm.web.access import role
 from slmm.web.api.models import DataAnswer, HealthAnswer
-from slmm.web.openapi import Api
+from slmm.web.openapi import Api, describe
 
 api = Api("system", "The service itself")
 health_api = Api("health", "For operators and load balancers", url_prefix="")
@@ -78,4 +79,4 @@ def health() -> dict[str, Any]:
 @role("public")
 def openapi_json() -> Response:
     """This interface, described for machines."""
-    return jsonify(current_app.api_doc)  # type: ignore[attr-defined]
+    return jsonify(describe(cast(OpenAPI, current_app)))

@@ -1,0 +1,10 @@
+"""``python -m slmm`` and the ``slmm`` command; patches gevent before anything else is imported."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+from slmm.cli import main  # noqa: E402 - after patching
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""``slmm demo``: three simulated meters with two hours of simulated past, on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from slmm import settings as settings_module
+from slmm.cli.serve import announce, gunicorn
+from slmm.emulator.meter import Instrument
+from slmm.emulator.process import RunningEmulator, running_emulator
+from slmm.emulator.quirks import Quirks
+from slmm.emulator.sound import SCENARIOS
+from slmm.runtime import MIGRATIONS
+from slmm.settings import Settings
+from slmm.storage import upgrade as schema
+from slmm.storage.database import Database
+from slmm.storage.devices import Device, Roster
+from slmm.storage.models import ReadingRow
+
+UNITS = {"demo-traffic": "traffic", "demo-site": "site", "demo-quiet": "quiet"}
+"""In the order in which the emulator deals out its scenarios."""
+PAST_MINUTES = 120
+
+
+def simulated_past(unit_id: str, scenario: str, seed: int, until: datetime) -> list[dict[str, Any]]:
+    """Trail rows, a minute apart, as a meter at that site would have given them."""
+    instrument = Instrument(SCENARIOS[scenario], seed, Quirks(), now_s=0.0, clock=until.replace(tzinfo=None))
+    instrument.start()
+    rows = []
+    for minute in range(1, PAST_MINUTES + 1):
+        instrument.advance(60.0 * minute)
+        measurement = instrument.measurement
+        assert measurement is not None, "it was started above"
+        ln = [round(level, 1) for level in measurement.percentiles_db([5, 10, 50, 90, 95])]
+        rows.append(
+            {
+                "unit_id": unit_id,
+                "timestamp": until - timedelta(minutes=PAST_MINUTES - minute + 1),
+                "lp": round(instrument.lp_db, 1),
+                "leq": round(measurement.leq_db, 1),
+                "lmax": round(measurement.lmax_db, 1),
+                "lmin": round(measurement.lmin_db, 1),
+                "lpeak": round(measurement.lpeak_db, 1),
+                **{f"ln{slot}": level for slot, level in enumerate(ln, 1)},
+            }
+        )
+    return rows
+
+
+def prepare(settings: Settings, emulator: RunningEmulator) -> None:
+    """Roster and past of the demo; replaces those of an earlier demo."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database.open(settings.sqlalchemy_url)
+    schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
+    roster = Roster(database)
+    roster.load()
+    for device in roster.all():
+        roster.remove(device.unit_id)
+    now = datetime.now(UTC)
+    for seed, ((unit_id, scenario), meter) in enumerate(zip(UNITS.items(), emulator.meters, strict=True), 1):
+        roster.add(Device(unit_id, meter.host, meter.port, monitor_enabled=True))
+        rows = simulated_past(unit_id, scenario, seed, now)
+
+        def keep(session: Session, rows: list[dict[str, Any]] = rows) -> None:
+            session.bulk_insert_mappings(ReadingRow, rows)
+
+        database.write(keep)
+    database.close()
+
+
+@click.command()
+@click.option("--port", default=None, type=int, help="Port of the page; by default SLMM_PORT or 8100.")
+def demo(port: int | None) -> None:
+    """Serve three simulated meters, bound to loopback, until interrupted."""
+    given: dict[str, Any] = {"host": "127.0.0.1", "data_dir": Path("demo-data"), "database_url": ""}
+    settings = settings_module.load(**given, **({} if port is None else {"port": port}))
+    with running_emulator(len(UNITS)) as emulator:
+        prepare(settings, emulator)
+        announce(settings)
+        click.echo(f"meters   {emulator.client.base_url}/meters (simulated; POST …/fault breaks one)")
+        wanted = {
+            "SLMM_HOST": settings.host,
+            "SLMM_PORT": str(settings.port),
+            "SLMM_DATA_DIR": str(settings.data_dir.resolve()),
+            "SLMM_DATABASE_URL": "",
+        }
+        server = gunicorn({**os.environ, **wanted})
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        _wait(server)
+
+
+def _wait(server: subprocess.Popen[bytes]) -> None:
+    """Until the server ends; Ctrl+C reaches it by itself, as part of the same terminal."""
+    while True:
+        try:
+            raise SystemExit(server.wait())
+        except KeyboardInterrupt:
+            server.terminate()

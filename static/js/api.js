@@ -1,0 +1,21 @@
+// Requests to the REST interface; a problem becomes an Error with its sentence.
+
+export async function call(path, { method = "GET", body, clock } = {}) {
+  const options = { method };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers = { "Content-Type": "application/json" };
+  }
+  let answer;
+  try {
+    answer = await fetch(`/api/nl43${path}`, options);
+  } catch {
+    throw new Error("the service does not answer");
+  }
+  const date = answer.headers.get("Date");
+  // The header has whole seconds: on average half a second has passed.
+  if (clock && date) clock.heard(Date.parse(date) + 500);
+  const data = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(data.detail ?? `the service answered ${answer.status}`);
+  return data;
+}

@@ -1,0 +1,74 @@
+// The live chart: two lines over time, a fixed decibel scale, gaps as gaps.
+
+import uPlot from "../vendor/uplot-1.6.32/uPlot.esm.js";
+
+const LOW_DB = 30;
+const HIGH_DB = 100;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// 30–100 dB; wider only when the data leave it, in steps of 10 dB, so that the picture keeps still.
+function levelRange(_, low, high) {
+  const least = low == null ? LOW_DB : Math.min(LOW_DB, Math.floor(low / 10) * 10);
+  const most = high == null ? HIGH_DB : Math.max(HIGH_DB, Math.ceil(high / 10) * 10);
+  return [least, most];
+}
+
+const minutes = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const seconds = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+function times(_, splits, __, ___, stepS) {
+  const format = stepS < 60 ? seconds : minutes;
+  return splits.map((time) => format.format(time * 1000));
+}
+
+export class LevelChart {
+  constructor(place, now) {
+    this.place = place;
+    this.now = now;
+    this.windowS = 300;
+    this.data = [[], [], []];
+    this.build();
+    new ResizeObserver(() => this.plot.setSize(this.size())).observe(place);
+    dark.addEventListener("change", () => this.build());
+  }
+
+  size() {
+    const width = this.place.clientWidth || 320;
+    return { width, height: Math.round(Math.min(380, Math.max(220, width * 0.4))) };
+  }
+
+  build() {
+    this.plot?.destroy();
+    const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const line = (label, name, width) => ({
+      label,
+      stroke: colour(name),
+      width,
+      points: { show: false },
+      value: (_, value) => (value == null ? "–" : `${value.toFixed(1)} dB`),
+    });
+    const options = {
+      ...this.size(),
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false } },
+      scales: {
+        x: { time: true, range: () => [this.now() - this.windowS, this.now()] },
+        y: { range: levelRange },
+      },
+      axes: [{ ...axis, space: 80, values: times }, { ...axis, size: 44, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) }],
+      series: [{}, line("Lp", "--lp", 1.25), line("Leq", "--leq", 2.5)],
+    };
+    this.plot = new uPlot(options, this.data, this.place);
+  }
+
+  show(columns) {
+    const from = this.now() - this.windowS - 120;
+    const start = Math.max(0, columns[0].findIndex((time) => time >= from));
+    this.data = columns.map((column) => column.slice(start));
+    this.plot.setData(this.data);
+  }
+}
