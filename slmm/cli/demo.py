@@ -31,7 +31,7 @@ PAST_MINUTES = 120
 
 
 def simulated_past(unit_id: str, scenario: str, seed: int, until: datetime) -> list[dict[str, Any]]:
-    """Trail rows, a minute apart, as a meter at that site would have given them."""
+    """Trail rows, a minute apart, as the simulated meter of that seed would have given them."""
     instrument = Instrument(SCENARIOS[scenario], seed, Quirks(), now_s=0.0, clock=until.replace(tzinfo=None))
     instrument.start()
     rows = []
@@ -81,8 +81,10 @@ def prepare(settings: Settings, emulator: RunningEmulator) -> None:
 def demo(port: int | None) -> None:
     """Serve three simulated meters, bound to loopback, until interrupted."""
     given: dict[str, Any] = {"host": "127.0.0.1", "data_dir": Path("demo-data"), "database_url": ""}
-    settings = settings_module.load(**given, **({} if port is None else {"port": port}))
-    with running_emulator(len(UNITS)) as emulator:
+    if port is not None:
+        given["port"] = port
+    settings = settings_module.load(**given)
+    with running_emulator(len(UNITS), "--measuring-for", str(60 * PAST_MINUTES)) as emulator:
         prepare(settings, emulator)
         announce(settings)
         click.echo(f"meters   {emulator.client.base_url}/meters (simulated; POST …/fault breaks one)")

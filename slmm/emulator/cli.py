@@ -41,6 +41,7 @@ def _quirks(settings: tuple[str, ...]) -> Quirks:
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same sound.")
 @click.option("--scenario", type=click.Choice([*SCENARIOS, "mixed"]), default="mixed", show_default=True)
 @click.option("--measuring/--stopped", default=True, show_default=True, help="Run state at the start.")
+@click.option("--measuring-for", "measured_s", default=0.0, metavar="SECONDS", help="How long it has measured already.")
 @click.option("--quirk", "quirk_settings", multiple=True, metavar="NAME=VALUE", help="A switch; may be repeated.")
 def command(
     count: int,
@@ -50,6 +51,7 @@ def command(
     seed: int,
     scenario: str,
     measuring: bool,
+    measured_s: float,
     quirk_settings: tuple[str, ...],
 ) -> None:
     """Run COUNT simulated NL-43 sound level meters until interrupted.
@@ -69,7 +71,7 @@ def command(
             SCENARIOS[names[(index + 1) % len(names)]],
             seed + index,
             quirks,
-            now_s=time.monotonic() - spread.random(),
+            now_s=time.monotonic() - spread.random() - measured_s,
             clock=datetime.now(),  # noqa: DTZ005 - the meter has no zone
         )
         if measuring:

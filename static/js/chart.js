@@ -59,7 +59,7 @@ export class LevelChart {
         x: { time: true, range: () => [this.now() - this.windowS, this.now()] },
         y: { range: levelRange },
       },
-      axes: [{ ...axis, space: 80, values: times }, { ...axis, size: 44, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) }],
+      axes: [{ ...axis, size: 32, space: 80, values: times }, { ...axis, size: 44, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) }],
       series: [{}, line("Lp", "--lp", 1.25), line("Leq", "--leq", 2.5)],
     };
     this.plot = new uPlot(options, this.data, this.place);
