@@ -3,3 +3,79 @@
 from gevent import monkey
 
 monkey.patch_all()
+
+from collections.abc import Callable, Iterator  # noqa: E402 - after patching
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import gevent  # noqa: E402
+import pytest  # noqa: E402
+
+from slmm import settings as settings_module  # noqa: E402
+from slmm.emulator.process import RunningEmulator, running_emulator  # noqa: E402
+from slmm.settings import Settings  # noqa: E402
+from tests.server import RunningServer  # noqa: E402
+
+FAST = {"device_pacing_s": 0.05, "monitor_poll_interval": 0.0, "reply_timeout_s": 1.0, "connect_timeout_s": 1.0}
+"""Settings for tests whose subject is not the 1 s rule; the emulator is told the same pacing."""
+FAST_EMULATOR = ("--quirk", "pacing_s=0.05")
+
+
+def eventually(condition: Callable[[], Any], within_s: float = 10.0, what: str = "") -> Any:
+    """The first true value of *condition*; fails the test when it does not come in time."""
+    with gevent.Timeout(within_s, AssertionError(f"{what or condition} did not come true within {within_s} s")):
+        while not (value := condition()):
+            gevent.sleep(0.01)
+        return value
+
+
+TEST_TIMEOUT_S = 120.0
+
+
+@pytest.fixture(autouse=True)
+def no_test_hangs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that waits for ever fails instead."""
+    mark = request.node.get_closest_marker("deadline")
+    seconds = mark.args[0] if mark else TEST_TIMEOUT_S
+    with gevent.Timeout(seconds, AssertionError(f"the test took more than {seconds} s")):
+        yield
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings of a service of its own in a fresh directory."""
+
+    def make(**given: Any) -> Settings:
+        return settings_module.load({}, None, **{"data_dir": tmp_path / "data", "port": 0, **given})
+
+    return make
+
+
+@pytest.fixture
+def emulator() -> Iterator[RunningEmulator]:
+    """Three measuring meters with the real pacing."""
+    with running_emulator(3) as running:
+        yield running
+
+
+@pytest.fixture
+def fast_emulator() -> Iterator[RunningEmulator]:
+    """Three measuring meters that may be asked every 50 ms."""
+    with running_emulator(3, *FAST_EMULATOR) as running:
+        yield running
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Starts real gunicorn servers and stops them after the test."""
+    started: list[RunningServer] = []
+
+    def start(**environment: str) -> RunningServer:
+        running = RunningServer(tmp_path / f"server{len(started)}", environment)
+        started.append(running)
+        running.start()
+        return running
+
+    yield start
+    for running in started:
+        running.kill()

@@ -52,6 +52,8 @@ class MeterServer:
         self.counters = Counters()
         self.faults = FaultBox()
         self.recent: deque[tuple[float, str]] = deque(maxlen=50)
+        self.shown: deque[str] = deque(maxlen=200)
+        """Display lines as they were before any fault spoiled them."""
         self._clock = clock
         self._listener: Any = None
         self._acceptor: gevent.Greenlet | None = None
@@ -177,6 +179,8 @@ class MeterServer:
             reply = wire.answer(self.instrument, line, now_s)
         if quirks.reply_delay_s:
             gevent.sleep(quirks.reply_delay_s)
+        if reply.data and line.upper() == "DOD?":
+            self.shown.append(reply.data)
         self._send(connection, line, self._bytes(line, reply))
         self._reply_ended_s = self._clock()
         self.counters.answered += 1
@@ -282,6 +286,7 @@ class MeterServer:
             "counters": asdict(self.counters),
             "faults_happened": self.faults.happened,
             "recent": list(self.recent),
+            "shown": list(self.shown),
         }
 
 
