@@ -283,6 +283,10 @@ class Meter:
             return expected
         return state
 
+    def write_setting(self, name: str, value: str) -> None:
+        """Change one setting; raises Invalid before anything is sent, Refused when the meter says no."""
+        self.run(commands.setting(name, value), str)
+
     def read_setting(self, name: str) -> str | None:
         """The value of one setting, or None when this meter does not have it."""
         try:
