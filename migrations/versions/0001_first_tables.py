@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("unit_id", sa.String(64), nullable=False),
         sa.Column("timestamp", sa.DateTime(), nullable=False),
-        *(sa.Column(name, sa.Float()) for name in levels),
+        *(sa.Column(name, sa.Double()) for name in levels),
         sa.ForeignKeyConstraint(
             ["unit_id"],
             ["nl43_config.unit_id"],

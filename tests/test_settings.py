@@ -1,0 +1,35 @@
+"""Settings: typed, every mistake at once, 0.4.0's names understood."""
+
+from pathlib import Path
+
+import pytest
+
+from slmm import settings
+from slmm.errors import Invalid
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    found = settings.load({}, None)
+    assert (found.host, found.port, found.monitor_heartbeat_s, found.tcp_idle_ttl) == ("127.0.0.1", 8100, 25.0, -1)
+
+
+def test_names_without_prefix_are_understood_and_ours_win() -> None:
+    assert settings.load({"MONITOR_POLL_INTERVAL": "2"}, None).monitor_poll_interval == 2
+    both = {"MONITOR_POLL_INTERVAL": "2", "SLMM_MONITOR_POLL_INTERVAL": "3"}
+    assert settings.load(both, None).monitor_poll_interval == 3
+
+
+def test_the_environment_wins_over_dotenv(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("SLMM_PORT=9001\nSLMM_TIMEZONE=Europe/Berlin\n")
+    found = settings.load({"SLMM_PORT": "9002"}, dotenv)
+    assert (found.port, found.timezone) == (9002, "Europe/Berlin")
+
+
+def test_every_mistake_is_reported_at_once_with_the_nearest_name() -> None:
+    wrong = {"SLMM_PROT": "1", "SLMM_PORT": "99999", "SLMM_TIMEZONE": "Mars/Olympus", "SLMM_CORS_ORIGINS": "*"}
+    with pytest.raises(Invalid) as caught:
+        settings.load(wrong, None)
+    said = str(caught.value)
+    for part in ("SLMM_PROT is not a setting; did you mean SLMM_PORT?", "99999", "Mars/Olympus", "'*'"):
+        assert part in said
