@@ -35,9 +35,7 @@ def truths(emulator: RunningEmulator) -> list[list[float | None]]:
 def is_true(reading: Reading, shown: list[list[float | None]]) -> bool:
     """Whether every level published stands in one line the meter showed; a blank may be missing."""
     levels = [getattr(reading.main, name) for name in FIELDS]
-    return any(
-        all(level is None or level == true for level, true in zip(levels, line, strict=True)) for line in shown
-    )
+    return any(all(level is None or level == true for level, true in zip(levels, line, strict=True)) for line in shown)
 
 
 @pytest.mark.parametrize(("name", "command"), CASES)

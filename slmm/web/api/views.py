@@ -49,7 +49,7 @@ def status_view(status: UnitStatus) -> dict[str, Any]:
 
 def has_been_heard_of(status: UnitStatus) -> bool:
     """Whether there is anything to show."""
-    return status.reading is not None or status.last_poll_attempt is not None
+    return status.reading is not None or status.is_reachable is not None or status.last_poll_attempt is not None
 
 
 def jsonable(value: Any) -> Any:

@@ -1,0 +1,85 @@
+"""SIGTERM with open streams, a second owner, a power cut."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import gevent
+import requests
+
+from slmm.emulator.process import RunningEmulator
+from tests.conftest import eventually
+from tests.server import EventStream, RunningServer
+
+Start = Callable[..., RunningServer]
+
+
+def test_sigterm_ends_200_streams_meters_and_trail_cleanly(server: Start, emulator: RunningEmulator) -> None:
+    running = server(SLMM_MONITOR_TRAIL_SAMPLE_S="1")
+    for index in range(3):
+        running.add(f"u{index}", emulator.meters[index])
+    streams = [EventStream(running, f"/api/nl43/u{index % 3}/monitor/events") for index in range(199)]
+    streams.append(EventStream(running, "/api/nl43/_monitor/events"))
+    last = [stream.frame() for stream in streams][-1]
+    began_s = time.monotonic()
+    stopping = gevent.spawn(running.terminate)
+    for stream in streams:
+        ended = False
+        while not ended:
+            try:
+                event = stream.next()
+            except EOFError:
+                ended = True
+            else:
+                is_goodbye = event["event"] == "error" and event["data"]["code"] == "closing"
+                assert is_goodbye or event["event"] in ("", "status", "roster")
+        stream.close()
+    assert stopping.get(timeout=15) == 0
+    assert time.monotonic() - began_s < 10.0
+    for index in range(3):
+        counters = emulator.client.counters(index)
+        assert (counters["open_now"], counters["closed_by_rst"], counters["closed_by_fin"]) == (0, 0, 1)
+    with closing(sqlite3.connect(running.directory / "data" / "slmm.db")) as database:
+        (stored,) = database.execute(
+            "select max(timestamp) from nl43_readings where unit_id = ?", (last["unit_id"],)
+        ).fetchone()
+    assert stored.replace(" ", "T")[:19] >= last["timestamp"][:19]
+
+
+def test_a_second_process_on_the_same_data_refuses_and_says_who_holds_them(
+    server: Start, emulator: RunningEmulator
+) -> None:
+    first = server()
+    first.add("u0", emulator.meters[0])
+    second = RunningServer(first.directory, {})
+    try:
+        second.start()
+    except RuntimeError as error:
+        assert f"process {first.worker_pid}" in str(error)
+    else:
+        raise AssertionError("two processes own the same meters")
+    finally:
+        second.kill()
+    assert first.get("/roster")["total"] == 1
+
+
+def test_after_a_power_cut_units_state_and_kept_feeds_are_back(server: Start, emulator: RunningEmulator) -> None:
+    running = server()
+    running.add("u0", emulator.meters[0], monitor_enabled=True)
+    eventually(lambda: requests.get(f"{running.api}/u0/status", timeout=5).status_code == 200)
+    database = running.directory / "data" / "slmm.db"
+
+    def is_saved() -> bool:
+        with closing(sqlite3.connect(database)) as opened:
+            return bool(opened.execute("select count(*) from nl43_status where last_seen is not null").fetchone()[0])
+
+    eventually(is_saved)
+    running.kill()
+    emulator.client.fault(0, "unplugged")
+    running.start()
+    status = running.get("/u0/status")["data"]
+    assert isinstance(status["lp"], float)
+    assert running.get("/_monitor/status")["data"]["u0"]["keepalive"] is True
+    emulator.client.fault(0, "plugged")
+    eventually(lambda: running.get("/u0/status")["data"]["last_seen"] > status["last_seen"], 20)

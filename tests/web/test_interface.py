@@ -1,0 +1,88 @@
+"""What holds for the interface as a whole: description, roles, headers, foreign pages."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from slmm.web.access import needed_role
+from tests.web.conftest import BASE
+
+PORTAL = "https://portal.example.org"
+DESCRIBED_ELSEWHERE = {"static", "pages.fleet", "pages.roster", "pages.unit", "pages.docs", "health.openapi_json"}
+
+
+def test_every_route_declares_its_role(client: FlaskClient) -> None:
+    app = client.application
+    without = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static" and needed_role(app.view_functions[rule.endpoint]) is None
+    ]
+    assert without == []
+
+
+def test_every_operation_is_described_and_the_description_is_valid(client: FlaskClient) -> None:
+    spec: dict[str, Any] = client.get("/openapi.json").json
+    validate(spec)
+    described = set(spec["paths"])
+    for rule in client.application.url_map.iter_rules():
+        if rule.endpoint in DESCRIBED_ELSEWHERE or rule.websocket:
+            continue
+        assert rule.rule.replace("<unit_id>", "{unit_id}") in described, rule.rule
+
+
+def test_every_error_is_a_problem(client: FlaskClient) -> None:
+    missing, wrong = client.get("/nowhere"), client.patch(f"{BASE}/roster")
+    assert (missing.status_code, missing.mimetype) == (404, "application/problem+json")
+    assert (wrong.status_code, "POST" in wrong.headers["Allow"]) == (405, True)
+    assert set(missing.json) == {"type", "title", "status", "detail", "code", "instance"}
+
+
+def test_every_answer_protects_the_browser(client: FlaskClient) -> None:
+    for path in ("/", "/docs", "/health", f"{BASE}/roster", "/static/js/slmm-client.js"):
+        with client.get(path) as answer:
+            headers = answer.headers
+        assert headers["Content-Security-Policy"].startswith("default-src 'self'")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_page_of_another_site_cannot_act(client: FlaskClient) -> None:
+    body = {"unit_id": "a", "host": "10.0.0.1"}
+    foreign = client.post(f"{BASE}/roster", json=body, headers={"Origin": "https://evil.example"})
+    assert (foreign.status_code, foreign.json["code"]) == (403, "not_allowed")
+    own = client.post(f"{BASE}/roster", json=body, headers={"Origin": "http://localhost"})
+    assert own.status_code == 200
+
+
+def test_only_listed_origins_may_read_from_elsewhere(client: FlaskClient) -> None:
+    allowed = client.get(f"{BASE}/roster", headers={"Origin": PORTAL})
+    assert allowed.headers["Access-Control-Allow-Origin"] == PORTAL
+    assert (
+        "Access-Control-Allow-Origin"
+        not in client.get(f"{BASE}/roster", headers={"Origin": "https://x.example"}).headers
+    )
+    preflight = client.options(f"{BASE}/roster", headers={"Origin": PORTAL, "Access-Control-Request-Method": "POST"})
+    assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (204, PORTAL)
+
+
+def test_a_unit_page_of_nobody_is_404(client: FlaskClient) -> None:
+    assert client.get("/unit/ghost").status_code == 404
+    assert client.get("/roster").headers["Location"] == "/"
+
+
+def test_the_vendored_files_are_those_of_the_manifest() -> None:
+    vendor = Path(__file__).resolve().parents[2] / "static" / "vendor"
+    manifest = json.loads((vendor / "manifest.json").read_text())
+    listed = {
+        vendor / package["folder"] / name: digest
+        for package in manifest["packages"]
+        for name, digest in package["files"].items()
+    }
+    present = {path for path in vendor.rglob("*") if path.is_file() and path.name != "manifest.json"}
+    assert present == set(listed)
+    for path, digest in listed.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, path.name
