@@ -12,15 +12,15 @@ from slmm import web
 from slmm.runtime import Runtime
 from slmm.settings import Settings
 from slmm.storage.database import Base, Database, engine_options, prepare_engine
-from slmm.web.openapi import new_app
+from slmm.web.openapi import StrictJson, new_app
 
 TOP = Path(__file__).resolve().parent.parent
 MOST_BODY_BYTES = 1_000_000
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> Flask:
     """The application and, in ``app.extensions["slmm"]``, the runtime that somebody else starts."""
-    settings = settings or settings_module.load()
+    settings = settings or (runtime.settings if runtime else settings_module.load())
     app = new_app("slmm", static_folder=str(TOP / "static"), template_folder=str(TOP / "templates"))
     url = settings.sqlalchemy_url
     app.config.update(
@@ -29,11 +29,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
         SEND_FILE_MAX_AGE_DEFAULT=300,
     )
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = StrictJson(app)
     bound = SQLAlchemy(app, metadata=Base.metadata)
     with app.app_context():
         engine = bound.engine
     prepare_engine(engine)
-    app.extensions["slmm"] = Runtime(settings, Database(engine))
+    app.extensions["slmm"] = runtime or Runtime(settings, Database(engine))
     web.register(app)
     return app

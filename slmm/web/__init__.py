@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask_openapi3.openapi import OpenAPI
 
-from slmm.web import guard, pages, problems, stream, websocket
+from slmm.web import context, guard, pages, problems, stream, websocket
 from slmm.web.api import devices, feeds, measurement, system
 
 
 def register(app: OpenAPI) -> None:
     """Add guards, operations, pages and streams to *app*."""
     problems.register(app)
+    context.register(app)
     guard.register(app)
     for module in (devices, feeds, measurement, system):
         app.register_api(module.api)

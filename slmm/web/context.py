@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import current_app
+from flask import Flask, current_app
 
 from slmm.errors import Invalid
 from slmm.storage.devices import Device
@@ -34,3 +34,13 @@ def checked_unit_id(unit_id: str) -> str:
 def device(unit_id: str) -> Device:
     """The unit of that name; raises Invalid or NotFound."""
     return runtime().roster.get(checked_unit_id(unit_id))
+
+
+def _check_path(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    if values and "unit_id" in values:
+        checked_unit_id(values["unit_id"])
+
+
+def register(app: Flask) -> None:
+    """Refuse a name that cannot be before the body, the view or the stream sees the request."""
+    app.url_value_preprocessor(_check_path)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from flask import request
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from slmm import __version__
+from slmm.errors import Invalid
 from slmm.web.access import Role, role
 from slmm.web.problems import CONTENT_TYPE, Problem, validation_problem
 
@@ -33,6 +36,7 @@ _DESCRIPTIONS = {
     400: "The body is not JSON.",
     403: "TCP is disabled for this device, or the caller may not do this.",
     404: "There is no such unit.",
+    413: "The body is too large.",
     409: "It exists already, or the meter is in the wrong state (R+0004).",
     415: "The body must be sent as application/json.",
     422: "The input is invalid; errors names each field.",
@@ -61,13 +65,14 @@ class Api(APIBlueprint):
         needs: Role | str,
         answer: type[BaseModel],
         problems: tuple[int, ...],
-        ok: int = 200,
     ) -> Callable[[View], View]:
         """Register a view: its docstring's first line is the operation's summary."""
 
         def declare(view: View) -> View:
             lines = inspect.cleandoc(view.__doc__ or "").split("\n", 1)
-            statuses = (*problems, 400, 415) if "body" in inspect.signature(view).parameters else problems
+            statuses = {*problems, 403} if method != "get" else {*problems}
+            if "body" in inspect.signature(view).parameters:
+                statuses |= {400, 413, 415}
             responses: dict[Any, Any] = {200: answer, **{status: _problem(status) for status in sorted(statuses)}}
             decorate = getattr(super(Api, self), method)(
                 rule, summary=lines[0], description="\n".join(lines[1:]).strip() or None, responses=responses
@@ -123,10 +128,40 @@ def describe(app: OpenAPI) -> dict[str, Any]:
     return {**app.api_doc, "paths": {**app.api_doc["paths"], **STREAM_PATHS}}
 
 
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+class StrictJson(DefaultJSONProvider):
+    """JSON as RFC 8259 has it: no NaN or Infinity in either direction, members in the order given."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Decode; raises ValueError for anything that is not JSON, or is nested beyond reason."""
+        try:
+            return json.loads(s, parse_constant=_no_constant, **kwargs)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Encode; raises ValueError for a number that JSON does not have."""
+        return super().dumps(obj, allow_nan=False, **kwargs)
+
+
+_KINDS: dict[type, str] = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+
+
 def check_body() -> None:
-    """Refuse a body that is not JSON by type (415) or content (400) before any model sees it."""
+    """Refuse a body that is not JSON by type (415) or content (400), or no object, before any model sees it."""
     if request.method not in ("POST", "PUT", "PATCH") or not request.get_data(cache=True):
         return
     if not request.is_json:
         raise UnsupportedMediaType("send the body as application/json")
-    request.get_json()
+    try:
+        body = request.get_json()
+    except BadRequest as error:
+        reason = str(getattr(error.__cause__, "description", ""))  # Flask hides werkzeug's reason behind its own
+        raise BadRequest(f"the body is not JSON: {reason.rpartition('object: ')[2]}") from error
+    if not isinstance(body, dict):  # flask-openapi3 would decode a string once more
+        raise Invalid(f"the body is a JSON {_KINDS.get(type(body), 'number')}, where an object is needed", field="body")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
-from flask import Flask, Response, json, make_response, request
+from flask import Flask, Response, current_app, json, make_response, request
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -65,7 +67,7 @@ def problem(status: HTTPStatus | int, code: str, detail: str, **members: Any) ->
         "status": status.value,
         "detail": detail,
         "code": code,
-        "instance": request.path,
+        "instance": quote(request.path),
         **{name: value for name, value in members.items() if value is not None},
     }
     return Response(json.dumps(body), status=status.value, content_type=CONTENT_TYPE)
@@ -87,11 +89,24 @@ def _slmm_problem(error: errors.SlmmError) -> Response:
     return response
 
 
+def _http_sentence(error: HTTPException, allow: str) -> str:
+    match error.code:
+        case 404:
+            return f"there is nothing at {quote(request.path)}"
+        case 405:
+            return f"{request.method} is not possible here; allowed are {allow}"
+        case 413:
+            return f"the body is too large: at most {current_app.config['MAX_CONTENT_LENGTH']} bytes"
+    return error.description or HTTPStatus(error.code or 500).phrase
+
+
 def _http_problem(error: HTTPException) -> Response:
     response = make_response(error.get_response())
-    status = HTTPStatus(error.code or 500)
-    described = problem(status, status.name.lower(), error.description or status.phrase)
-    for name in ("Allow", "Retry-After", "WWW-Authenticate", "Location"):
+    if response.status_code < 400:  # a redirect is no error
+        return response
+    status = HTTPStatus(response.status_code)
+    described = problem(status, status.name.lower(), _http_sentence(error, response.headers.get("Allow", "")))
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
         if name in response.headers:
             described.headers[name] = response.headers[name]
     return described
@@ -105,21 +120,33 @@ def _unexpected(error: Exception) -> Response:
 def validation_problem(error: ValidationError) -> Response:
     """Input that does not fit its model: every field, what is wrong with it, and what was sent."""
     found = [_field_problem(item) for item in error.errors(include_url=False)]
-    detail = "; ".join(f"{item['field']}: {item['message']}" for item in found)
+    detail = "; ".join(f"{item['field']} {item['message']}" for item in found)
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, errors=found)
 
 
 SECRET_FIELDS = frozenset({"ftp_password"})
+LONGEST_ECHO = 80
+
+_PLAIN_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a member of this request",
+    "model_type": "an object is needed",
+}
 
 
 def _field_problem(item: Any) -> dict[str, Any]:
     field = ".".join(str(part) for part in item["loc"]) or "body"
     value = item.get("input")
-    is_plain = isinstance(value, (str, int, float, bool)) and field not in SECRET_FIELDS
-    message = item["msg"].removeprefix("Value error, ")
-    if is_plain:
-        message = f"{value!r} is not allowed: {message}"
-    return {"field": field, "message": message, **({"value": value} if is_plain else {})}
+    if word := _PLAIN_WORDS.get(item["type"]):  # the value of an unknown member may be a misspelt secret
+        return {"field": field, "message": word}
+    allowed = item["msg"].replace("Value error, ", "it should be ").replace("Input should", "it should")
+    if field in SECRET_FIELDS or not isinstance(value, (str, int, float, bool)):
+        return {"field": field, "message": f"is not allowed: {allowed}"}
+    if isinstance(value, float) and not math.isfinite(value):
+        value = str(value)  # JSON has no such number
+    if isinstance(value, str) and len(value) > LONGEST_ECHO:
+        value = value[:LONGEST_ECHO] + "…"
+    return {"field": field, "message": f"{value!r} is not allowed: {allowed}", "value": value}
 
 
 def register(app: Flask) -> None:

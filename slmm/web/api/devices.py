@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slmm.errors import Garbled, Invalid, NotFound
+from slmm.errors import Invalid, NotFound
 from slmm.events import Levels, Reading
 from slmm.live.encoding import timestamp
 from slmm.nl43.readings import parse_level, parse_run_state
@@ -32,6 +32,7 @@ from slmm.web.openapi import DEVICE_PROBLEMS, PLAIN_PROBLEMS, UNIT_PROBLEMS, Api
 api = Api("devices", "Units: roster, configuration, state and trail")
 
 LEAST_HOURS, MOST_HOURS = 0.1, 48.0
+PUSHED_LEVELS = ("lp", "leq", "lmax", "lmin", "lpeak", "ln1", "ln2")
 
 
 @api.route_for("get", "/roster", needs="viewer", answer=RosterAnswer, problems=())
@@ -98,9 +99,8 @@ def push_status(path: UnitPath, body: StatusInput) -> dict[str, Any]:
     board = context.runtime().board
     status = board.status(path.unit_id)
     before = status.reading.main if status.reading else Levels()
-    pushed = {name: _pushed_level(name, getattr(body, name)) for name in ("lp", "leq", "lmax", "lmin", "lpeak")}
-    known: dict[str, Any] = {name: level for name, level in pushed.items() if getattr(body, name) is not None}
-    main = replace(before, **known)
+    pushed = body.model_dump(include=set(PUSHED_LEVELS), exclude_none=True)
+    levels: dict[str, Any] = {name: parse_level(text) for name, text in pushed.items()}
     if body.measurement_state is not None:
         status.run_state = parse_run_state(body.measurement_state) or status.run_state
     for name in ("battery_level", "power_source", "sd_remaining_mb", "sd_free_ratio"):
@@ -109,7 +109,7 @@ def push_status(path: UnitPath, body: StatusInput) -> dict[str, Any]:
     reading = Reading(
         unit_id=path.unit_id,
         at=datetime.now(UTC),
-        main=main,
+        main=replace(before, **levels),
         raw=body.raw_payload or "",
         run_state=status.run_state,
         measurement_started_at=status.measurement_started_at,
@@ -119,16 +119,6 @@ def push_status(path: UnitPath, body: StatusInput) -> dict[str, Any]:
     status.reading = reading
     publish(reading_taken, reading)
     return {"status": "ok", "data": status_view(status)}
-
-
-def _pushed_level(name: str, value: float | str | None) -> float | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else f"{value:.1f}"
-    try:
-        return parse_level(text)
-    except Garbled as error:
-        raise Invalid(f"{name}={value!r} is not a level in dB with one decimal", field=name) from error
 
 
 @api.route_for("get", "/<unit_id>/live", needs="viewer", answer=StatusAnswer, problems=DEVICE_PROBLEMS)

@@ -6,11 +6,15 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from slmm.errors import Garbled
+from slmm.nl43.readings import parse_level
 from slmm.web.context import UNIT_ID
 
-_HOSTNAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))*\.?")
+_ADDRESS_CHARACTERS = re.compile(r"[0-9A-Za-z.:%_-]{1,253}")
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 
 
 def _unit_id(value: str) -> str:
@@ -20,6 +24,8 @@ def _unit_id(value: str) -> str:
 
 
 def _host(value: str) -> str:
+    if not _ADDRESS_CHARACTERS.fullmatch(value):  # ipaddress takes any text for an IPv6 zone
+        raise ValueError("an IP address or a host name, without scheme, port or spaces")
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
@@ -34,12 +40,28 @@ def _printable(value: str) -> str:
     return value
 
 
+def _pushed_level(value: object) -> str:
+    text = f"{value:.1f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    try:
+        if isinstance(text, str):
+            parse_level(text)
+            return text
+    except Garbled:
+        pass
+    raise ValueError("a level in dB with one decimal, such as 72.4, or '-.-' for none")
+
+
 UnitId = Annotated[str, AfterValidator(_unit_id)]
 Host = Annotated[str, AfterValidator(_host)]
 Text = Annotated[str, AfterValidator(_printable)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PollInterval = Annotated[int, Field(ge=30, le=21_600, description="Seconds")]
 Level = Annotated[float | None, Field(description="dB")]
+PushedLevel = Annotated[
+    Any,
+    AfterValidator(_pushed_level),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "description": "dB"}),
+]
 
 
 class Input(BaseModel):
@@ -88,11 +110,13 @@ class StatusInput(Input):
     """A snapshot pushed from outside; levels as numbers, or as text the way 0.4.0 took them."""
 
     measurement_state: Annotated[Text, Field(max_length=16)] | None = None
-    lp: float | Text | None = None
-    leq: float | Text | None = None
-    lmax: float | Text | None = None
-    lmin: float | Text | None = None
-    lpeak: float | Text | None = None
+    lp: PushedLevel | None = None
+    leq: PushedLevel | None = None
+    lmax: PushedLevel | None = None
+    lmin: PushedLevel | None = None
+    lpeak: PushedLevel | None = None
+    ln1: PushedLevel | None = None
+    ln2: PushedLevel | None = None
     battery_level: Annotated[Text, Field(max_length=16)] | None = None
     power_source: Annotated[Text, Field(max_length=16)] | None = None
     sd_remaining_mb: Annotated[Text, Field(max_length=32)] | None = None
@@ -237,10 +261,108 @@ class MeasurementStateAnswer(BaseModel):
     is_measuring: bool
 
 
+class Monitor(BaseModel):
+    """The shared feed of one unit."""
+
+    running: bool
+    subscribers: int
+    keepalive: bool
+    reachable: bool | None
+    mode: Literal["off", "watched", "idle", "background", "backoff"]
+    interval_s: float | None = Field(description="Seconds between polls at present")
+
+
+class MonitorsAnswer(BaseModel):
+    """Every unit's shared feed; data says the same."""
+
+    status: Literal["ok"] = "ok"
+    monitors: dict[str, Monitor]
+    data: dict[str, Monitor]
+
+
+class KeepAliveAnswer(Ok):
+    """Whether a feed is kept alive though nobody watches."""
+
+    unit_id: str
+    monitor_enabled: bool
+    running: bool
+
+
+class PooledConnection(BaseModel):
+    """One open connection."""
+
+    host: str
+    port: int
+    age_seconds: float
+    idle_seconds: float
+    alive: bool
+
+
+class Pool(BaseModel):
+    """The open connections by host:port, and how connections are kept."""
+
+    enabled: bool
+    active_connections: int
+    idle_ttl: float
+    max_age: float
+    keepalive_idle: int
+    keepalive_interval: int
+    keepalive_count: int
+    connections: dict[str, PooledConnection]
+
+
+class ConnectionsAnswer(DataAnswer):
+    """The connections: pool as in 0.4.0, data with every unit's counters."""
+
+    pool: Pool
+
+
 class DisconnectAnswer(Ok):
     """Whether there was a connection to close."""
 
+    unit_id: str
+    device_key: str
     disconnected: bool
+
+
+class ActivityAnswer(ConfigAnswer):
+    """Whether a unit is looked after; poll_enabled tells whether it is polled now."""
+
+    unit_id: str
+    poll_enabled: bool
+
+
+class SystemAnswer(DataAnswer):
+    """What the service is doing."""
+
+    mode: Literal["active", "standby"]
+    polling_active: bool
+    active_connections: int
+
+
+class AliveAnswer(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class DeviceHealth(BaseModel):
+    """Whether one meter could be reached of late."""
+
+    unit_id: str
+    host: str
+    port: int
+    reachable: bool
+    error: str | None
+
+
+class DevicesHealthAnswer(BaseModel):
+    """Whether the meters can be reached, as far as known; no meter is asked."""
+
+    status: Literal["ok", "degraded"]
+    devices: list[DeviceHealth]
+    total_devices: int
+    reachable_devices: int
 
 
 class HealthAnswer(BaseModel):

@@ -11,46 +11,57 @@ from slmm import __version__
 from slmm.live.encoding import timestamp
 from slmm.web import context
 from slmm.web.access import role
-from slmm.web.api.models import DataAnswer, HealthAnswer
+from slmm.web.api.models import AliveAnswer, DevicesHealthAnswer, HealthAnswer, SystemAnswer
+from slmm.web.api.views import device_health
 from slmm.web.openapi import Api, describe
 
 api = Api("system", "The service itself")
 health_api = Api("health", "For operators and load balancers", url_prefix="")
 
 
-def _state() -> dict[str, Any]:
+def _state(message: str | None = None) -> dict[str, Any]:
     runtime = context.runtime()
     started = runtime.started_at
-    return {
+    is_active = runtime.is_running and not runtime.fleet.is_standby
+    connections = sum(row.connected for row in runtime.fleet.connections())
+    data = {
         "version": __version__,
         "standby": runtime.fleet.is_standby,
         "started_at": timestamp(started) if started else None,
         "devices": len(runtime.roster),
         "viewers": runtime.hub.viewers(),
-        "connections": sum(row.connected for row in runtime.fleet.connections()),
+        "connections": connections,
         "frames_written": runtime.hub.frames_written,
         "trail_rows_pending": runtime.recorder.pending,
     }
+    return {
+        "status": "ok",
+        "message": message,
+        "mode": "active" if is_active else "standby",
+        "polling_active": is_active,
+        "active_connections": connections,
+        "data": data,
+    }
 
 
-@api.route_for("get", "/_system/status", needs="viewer", answer=DataAnswer, problems=())
+@api.route_for("get", "/_system/status", needs="viewer", answer=SystemAnswer, problems=())
 def system_status() -> dict[str, Any]:
     """What the service is doing."""
-    return {"status": "ok", "data": _state()}
+    return _state()
 
 
-@api.route_for("post", "/_system/standby", needs="operator", answer=DataAnswer, problems=())
+@api.route_for("post", "/_system/standby", needs="operator", answer=SystemAnswer, problems=())
 def standby() -> dict[str, Any]:
     """Let go of every device connection and keep them free until resumed or restarted."""
     context.runtime().fleet.standby()
-    return {"status": "ok", "message": "standby: no device connection is held", "data": _state()}
+    return _state("standby: no device connection is held")
 
 
-@api.route_for("post", "/_system/resume", needs="operator", answer=DataAnswer, problems=())
+@api.route_for("post", "/_system/resume", needs="operator", answer=SystemAnswer, problems=())
 def resume() -> dict[str, Any]:
     """Take up reading meters again."""
     context.runtime().fleet.resume()
-    return {"status": "ok", "message": "the meters are read again", "data": _state()}
+    return _state("the meters are read again")
 
 
 @health_api.route_for("get", "/health", needs="public", answer=HealthAnswer, problems=())
@@ -72,6 +83,27 @@ def health() -> dict[str, Any]:
         "units": len(runtime.roster),
         "viewers": runtime.hub.viewers(),
         "problems": problems,
+    }
+
+
+@health_api.route_for("get", "/healthz", needs="public", answer=AliveAnswer, problems=())
+def healthz() -> dict[str, Any]:
+    """Whether the process answers at all; touches nothing."""
+    return {"status": "ok"}
+
+
+@health_api.route_for("get", "/health/devices", needs="viewer", answer=DevicesHealthAnswer, problems=())
+def health_devices() -> dict[str, Any]:
+    """Which meters could be reached when last asked, from memory."""
+    runtime = context.runtime()
+    asked = [device for device in runtime.roster.all() if device.tcp_enabled and device.is_active]
+    devices = [device_health(device, runtime.board.status(device.unit_id)) for device in asked]
+    reachable = sum(device["reachable"] for device in devices)
+    return {
+        "status": "ok" if reachable == len(devices) else "degraded",
+        "devices": devices,
+        "total_devices": len(devices),
+        "reachable_devices": reachable,
     }
 
 

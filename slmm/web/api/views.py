@@ -47,6 +47,17 @@ def status_view(status: UnitStatus) -> dict[str, Any]:
     }
 
 
+def device_health(device: Device, status: UnitStatus) -> dict[str, Any]:
+    """Whether a unit could be reached when it was last asked; nobody asks it now."""
+    return {
+        "unit_id": device.unit_id,
+        "host": device.host,
+        "port": device.tcp_port,
+        "reachable": status.is_reachable is True,
+        "error": None if status.is_reachable else status.last_error or "not asked yet",
+    }
+
+
 def has_been_heard_of(status: UnitStatus) -> bool:
     """Whether there is anything to show."""
     return status.reading is not None or status.is_reachable is not None or status.last_poll_attempt is not None
