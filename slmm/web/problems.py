@@ -74,10 +74,10 @@ def problem(status: HTTPStatus | int, code: str, detail: str, **members: Any) ->
 
 
 def _slmm_problem(error: errors.SlmmError) -> Response:
-    status, code = next(
-        ((status, code) for kind, status, code in _TABLE if isinstance(error, kind)),
-        (HTTPStatus.INTERNAL_SERVER_ERROR, "internal"),
-    )
+    row = next(((status, code) for kind, status, code in _TABLE if isinstance(error, kind)), None)
+    if row is None:
+        return _unexpected(error)
+    status, code = row
     refusal = error.code if isinstance(error, errors.Refused) else None
     field = (
         [{"field": error.field, "message": str(error)}] if isinstance(error, errors.Invalid) and error.field else None
