@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +80,8 @@ class RunningServer:
         """SIGKILL for master and worker, as a power cut would."""
         if self._process is None or self._process.poll() is not None:
             return
-        try:
+        with suppress(IndexError, ProcessLookupError):
             os.kill(self.worker_pid, signal.SIGKILL)
-        except (IndexError, ProcessLookupError):
-            pass
         self._process.kill()
         self._process.wait(10)
 

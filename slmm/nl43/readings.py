@@ -22,7 +22,7 @@ LN_TOLERANCE_DB = 0.2
 """Percentiles come from another sampling than Lmax and Lmin: LN1 0.1 dB above Lmax is normal."""
 ROUNDING_DB = 0.05
 
-_LEVEL = re.compile(r" *-?\d{1,3}\.\d *")
+_LEVEL = re.compile(r" *-?\d{1,3}\.\d *", re.ASCII)
 _MISSING = frozenset({"-.-", "--.-", "-", ""})
 _FLAGS = {"0": False, "1": True, "-": None, "": None}
 _ABSENT = ["-.-"] * 14 + ["-", "-"]
@@ -135,7 +135,7 @@ def decode_stream_status(line: str) -> StreamStatus:
     if extra and extra[-1] in ("M", "S"):
         run_state = RunState.MEASURING if extra.pop() == "M" else RunState.STOPPED
     for field in reversed(extra):
-        if re.fullmatch(r"\d+(\.\d+)?", field):
+        if re.fullmatch(r"\d+(\.\d+)?", field, re.ASCII):
             sd_free_mb = float(field)
         elif field in ("F", "M", "L", "D"):
             battery = field

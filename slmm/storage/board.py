@@ -13,7 +13,7 @@ from slmm.events import Labels, Levels, Reading, RunState
 from slmm.storage.database import Database
 from slmm.storage.models import StatusRow
 
-_LEVELS = tuple(item.name for item in dataclasses.fields(Levels))
+_LEVELS = tuple(item.name for item in dataclasses.fields(Levels) if item.name in StatusRow.__table__.columns)
 
 
 @dataclass(slots=True)
@@ -47,6 +47,10 @@ class StatusBoard:
         """The status of a unit; an empty one for a unit not seen yet."""
         return self._statuses.setdefault(unit_id, UnitStatus(unit_id))
 
+    def all(self) -> list[UnitStatus]:
+        """Every status there is, by unit."""
+        return [self._statuses[unit_id] for unit_id in sorted(self._statuses)]
+
     def mark_changed(self, unit_id: str) -> None:
         """The status of this unit is to be written."""
         self._changed.add(unit_id)
@@ -71,16 +75,19 @@ class StatusBoard:
 def to_row(status: UnitStatus) -> dict[str, Any]:
     """The columns of a status."""
     reading = status.reading
-    levels = reading and {name: getattr(reading.main, name) for name in _LEVELS}
-    labels = dataclasses.asdict(status.labels)
+    main, labels = reading.main if reading else Levels(), status.labels
     return {
         "unit_id": status.unit_id,
         "last_seen": reading and reading.at,
         "measurement_state": status.run_state and status.run_state.value,
         "measurement_start_time": status.measurement_started_at,
         "counter": reading and reading.counter,
-        "levels": levels,
-        "labels": {**labels, "percentiles": list(status.labels.percentiles)},
+        **{name: getattr(main, name) for name in _LEVELS},
+        "labels": {
+            "frequency_weighting": labels.frequency_weighting,
+            "time_weighting": labels.time_weighting,
+            "percentiles": list(labels.percentiles),
+        },
         "raw_payload": reading and reading.raw,
         "battery_level": status.battery_level,
         "power_source": status.power_source,
@@ -104,11 +111,10 @@ def _from_row(row: StatusRow) -> UnitStatus:
     run_state = RunState(row.measurement_state) if row.measurement_state in set(RunState) else None
     reading = None
     if row.last_seen is not None:
-        main = Levels(**{name: value for name, value in (row.levels or {}).items() if name in _LEVELS})  # type: ignore[arg-type]
         reading = Reading(
             unit_id=row.unit_id,
             at=row.last_seen,
-            main=main,
+            main=Levels(**{name: getattr(row, name) for name in _LEVELS}),
             raw=row.raw_payload or "",
             run_state=run_state,
             measurement_started_at=row.measurement_start_time,

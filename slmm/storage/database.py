@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,15 +10,21 @@ from typing import Any, ParamSpec, TypeVar
 
 import gevent
 from gevent.threadpool import ThreadPool
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+from slmm.errors import Invalid
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
 BUSY_TIMEOUT_MS = 5000
+CLOSE_WITHIN_S = 2.0
 
 
 class Base(DeclarativeBase):
@@ -53,9 +60,19 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Keyword arguments for ``create_engine``: room for every pool thread, no more."""
+    """Keyword arguments for ``create_engine``: room for every pool thread, no more.
+
+    Raises Invalid for SQLite in memory: each thread would see a database of its own.
+    """
     options: dict[str, Any] = {"pool_size": READERS + 1, "max_overflow": 2}
-    if url.startswith("sqlite"):
+    options["hide_parameters"] = True  # the message of a failed statement must not carry an FTP password
+    try:
+        found = make_url(url)
+    except ArgumentError:  # its message is the URL, which may hold a password
+        raise Invalid("this is not the URL of a database", field="database_url") from None
+    if found.get_backend_name() == "sqlite":
+        if found.database in (None, "", ":memory:"):
+            raise Invalid(f"{url} is SQLite in memory, which keeps nothing; name a file", field="database_url")
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
     return options
 
@@ -120,10 +137,12 @@ class Database:
         return pool.spawn(slow, *args, **kwargs).get()
 
     def close(self) -> None:
-        """Wait for what is under way, then close every connection."""
-        for pool in (self._writer, self._readers):
-            with gevent.Timeout(5.0, False):
+        """Wait for what is under way, then close every connection; takes CLOSE_WITHIN_S at most."""
+        with gevent.Timeout(CLOSE_WITHIN_S, False):
+            for pool in (self._writer, self._readers):
                 pool.join()
-        self._run(self._readers, self.engine.dispose)
-        for pool in (self._writer, self._readers):
-            pool.kill()
+            self._run(self._readers, self.engine.dispose)
+            for pool in (self._writer, self._readers):
+                pool.kill()
+            return
+        logger.warning("the database is still busy after %g s and is left open", CLOSE_WITHIN_S)

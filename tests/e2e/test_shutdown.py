@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import gevent
+import pytest
 import requests
 
 from slmm.emulator.process import RunningEmulator
@@ -54,11 +55,8 @@ def test_a_second_process_on_the_same_data_refuses_and_says_who_holds_them(
     first.add("u0", emulator.meters[0])
     second = RunningServer(first.directory, {})
     try:
-        second.start()
-    except RuntimeError as error:
-        assert f"process {first.worker_pid}" in str(error)
-    else:
-        raise AssertionError("two processes own the same meters")
+        with pytest.raises(RuntimeError, match=f"process {first.worker_pid}"):
+            second.start()
     finally:
         second.kill()
     assert first.get("/roster")["total"] == 1

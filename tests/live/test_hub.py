@@ -74,6 +74,10 @@ class Reader:
         fields = dict(line.split(": ", 1) for line in text.decode().split("\n"))
         return fields.get("event", ""), fields.get("id", ""), json.loads(fields["data"])
 
+    def to_the_end(self) -> None:
+        while True:
+            self.event()
+
     def levels(self, count: int) -> list[float]:
         found = []
         with gevent.Timeout(5, AssertionError("fewer frames than expected")):
@@ -207,8 +211,7 @@ def test_a_removed_unit_ends_the_streams_that_followed_nothing_else(hub: Hub) ->
     flowing(alone, page)
     hub.remove_unit("a")
     with pytest.raises(EOFError):
-        while True:
-            alone.event()
+        alone.to_the_end()
     publish("b", 44.0)
     assert page.levels(1) == [44.0]
 

@@ -22,7 +22,8 @@ def drained(sock: socket.socket, size: int) -> bytes:
     sock.settimeout(10)
     data = b""
     while len(data) < size:
-        assert (more := sock.recv(65_536)), "the stream ended early"
+        more = sock.recv(65_536)
+        assert more, "the stream ended early"
         data += more
     return data
 

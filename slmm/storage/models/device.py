@@ -43,8 +43,19 @@ class StatusRow(Base):
     measurement_state: Mapped[str | None] = mapped_column(String(16))
     measurement_start_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
     counter: Mapped[int | None]
-    levels: Mapped[dict[str, float | bool | None] | None] = mapped_column(JSON)
-    """Main channel by the names of the live frame."""
+    lp: Mapped[float | None]
+    leq: Mapped[float | None]
+    le: Mapped[float | None]
+    lmax: Mapped[float | None]
+    lmin: Mapped[float | None]
+    lpeak: Mapped[float | None]
+    ln1: Mapped[float | None]
+    ln2: Mapped[float | None]
+    ln3: Mapped[float | None]
+    ln4: Mapped[float | None]
+    ln5: Mapped[float | None]
+    over: Mapped[bool | None]
+    under: Mapped[bool | None]
     labels: Mapped[dict[str, object] | None] = mapped_column(JSON)
     raw_payload: Mapped[str | None] = mapped_column(Text)
     battery_level: Mapped[str | None] = mapped_column(String(16))

@@ -21,6 +21,7 @@ class ReadingRow(Base):
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     lp: Mapped[float | None]
     leq: Mapped[float | None]
+    le: Mapped[float | None]
     lmax: Mapped[float | None]
     lmin: Mapped[float | None]
     lpeak: Mapped[float | None]

@@ -1,0 +1,58 @@
+"""A browser, where there is one; CI demands it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Browser:
+    """Verbs of driver.py, from this side."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write(json.dumps([verb, *arguments]) + "\n")
+            self._process.stdin.flush()
+            answer = json.loads(self._process.stdout.readline())
+            assert "error" not in answer, answer["error"]
+            return answer["value"]
+
+        return call
+
+    def text(self, selector: str) -> str:
+        found: str = self.evaluate(f"document.querySelector({selector!r}).textContent")
+        return found
+
+    def until(self, script: str, within_s: float = 20.0) -> Any:
+        return self.wait(script, within_s)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("SLMM_TEST_REQUIRE") == "all":
+            pytest.fail("chromium is missing and SLMM_TEST_REQUIRE=all")
+        pytest.skip("chromium is not installed")
+    driver = Path(__file__).with_name("driver.py")
+    process = subprocess.Popen(
+        [sys.executable, str(driver), chromium], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        assert json.loads(process.stdout.readline()) == "ready"
+        yield Browser(process)
+        process.stdin.close()
+        process.wait(20)

@@ -1,0 +1,93 @@
+"""Drives Debian's chromium in a process of its own, for Playwright and gevent do not share one.
+
+Reads one JSON command a line from standard input, answers with one JSON line. Started by conftest.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+class Driver:
+    """One page and what went wrong on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._console)
+
+    def _console(self, message: Any) -> None:
+        # A lost connection is logged by the browser itself; the page is expected to live with it.
+        if message.type == "error" and "net::ERR" not in message.text and "status of 502" not in message.text:
+            self.errors.append(message.text)
+
+    def open(self, url: str) -> None:
+        """Go to a page."""
+        self.page.goto(url)
+
+    def evaluate(self, script: str) -> Any:
+        """A JavaScript expression in the page."""
+        return self.page.evaluate(script)
+
+    def wait(self, script: str, within_s: float) -> Any:
+        """Until the expression is true; its value."""
+        return self.page.wait_for_function(script, timeout=within_s * 1000, polling=100).json_value()
+
+    def resize(self, width: int, height: int) -> None:
+        """The size of the window."""
+        self.page.set_viewport_size({"width": width, "height": height})
+
+    def scheme(self, name: str) -> None:
+        """Light or dark."""
+        self.page.emulate_media(color_scheme=name)  # type: ignore[arg-type]
+
+    def click(self, selector: str) -> None:
+        """Press a button."""
+        self.page.click(selector)
+
+    def fill(self, selector: str, value: str) -> None:
+        """Type into a field."""
+        self.page.fill(selector, value)
+
+    def screenshot(self, path: str) -> None:
+        """A picture of the whole page."""
+        self.page.screenshot(path=path, full_page=True)
+
+    def complaints(self) -> list[str]:
+        """Errors of the page since the last call."""
+        found, self.errors = self.errors, []
+        return found
+
+
+def main() -> None:
+    """Obey until standard input ends."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=sys.argv[1], args=ARGUMENTS)
+        driver = Driver(browser.new_page())
+        print(json.dumps("ready"), flush=True)
+        for line in sys.stdin:
+            verb, *arguments = json.loads(line)
+            try:
+                answer = {"value": getattr(driver, verb)(*arguments)}
+            except Exception as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            print(json.dumps(answer), flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

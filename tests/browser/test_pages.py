@@ -1,0 +1,188 @@
+"""The live pages in a real browser, over a real server and real meters."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from slmm.emulator.process import RunningEmulator
+from tests.browser.conftest import Browser
+from tests.browser.proxy import Proxy
+from tests.server import RunningServer
+
+pytestmark = pytest.mark.browser
+
+LEVEL = r"/^\d+\.\d$/"
+LIVE = "document.querySelector('#verdict').dataset.kind === 'live'"
+MOVED = """(() => {
+  window.seen ??= new Set();
+  window.seen.add(document.querySelector('#lp').textContent);
+  return window.seen.size >= 3;
+})()"""
+
+
+@pytest.fixture
+def running(server: Callable[..., RunningServer], emulator: RunningEmulator) -> RunningServer:
+    started = server()
+    for index in range(3):
+        started.add(f"meter-{index}", emulator.meters[index])
+    return started
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(browser: Browser) -> Iterator[None]:
+    yield
+    assert browser.complaints() == []
+
+
+def test_the_page_of_all_units_shows_moving_numbers(running: RunningServer, browser: Browser) -> None:
+    browser.open(f"{running.url}/")
+    browser.until("document.querySelectorAll('.tile').length === 3")
+    browser.until(f"[...document.querySelectorAll('.tile-leq')].every(e => {LEVEL}.test(e.textContent))")
+    browser.until(
+        """(() => {
+          window.seen ??= new Set();
+          window.seen.add([...document.querySelectorAll('.tile-lp')].map(e => e.textContent).join());
+          return window.seen.size >= 3;
+        })()"""
+    )
+    browser.until("[...document.querySelectorAll('.tile .verdict')].every(e => e.textContent === 'live')")
+
+
+def test_an_empty_roster_says_why_and_a_unit_can_be_added(
+    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser
+) -> None:
+    started = server()
+    browser.open(f"{started.url}/")
+    browser.until("!document.querySelector('#empty').hidden")
+    assert f"{started.url}/api/nl43/roster" in browser.text("#empty")
+    browser.click("#adding summary")
+    browser.fill("[name=unit_id]", "north")
+    browser.fill("[name=host]", emulator.meters[0].host)
+    browser.fill("[name=tcp_port]", str(emulator.meters[0].port))
+    browser.click("#add-form button")
+    browser.until("document.querySelector('.tile-name')?.textContent === 'north'")
+    browser.until(f"{LEVEL}.test(document.querySelector('.tile-leq').textContent)")
+
+
+def test_the_page_of_a_unit_shows_levels_with_label_unit_and_age(running: RunningServer, browser: Browser) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(LIVE)
+    browser.until(MOVED)
+    browser.until("document.querySelector('#lp-label').textContent === 'LAF'", 40)
+    browser.until("document.querySelector('#leq-label').textContent === 'LAeq'")
+    browser.until(f"{LEVEL}.test(document.querySelector('#leq').textContent)")
+    assert browser.evaluate("[...document.querySelectorAll('.big .unit')].map(e => e.textContent)") == ["dB", "dB"]
+    assert "old" in browser.text("#age")
+    browser.until("[...document.querySelectorAll('#grid dt')].some(e => e.textContent === 'LA95')", 60)
+    terms = browser.evaluate("[...document.querySelectorAll('#grid dt')].map(e => e.textContent)")
+    assert terms == ["LAFmax", "LAFmin", "Lpeak", "LAE", "LA5", "LA10", "LA50", "LA90", "LA95"]
+    assert "measuring" in browser.text("#run-state")
+    assert browser.evaluate("document.querySelector('#chart canvas').width") > 300
+
+
+def test_stop_and_start_are_told_by_the_meter_not_by_the_button(running: RunningServer, browser: Browser) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(LIVE)
+    browser.click("#stop")
+    assert "waiting for the meter" in browser.text("#outcome")
+    browser.until("document.querySelector('#run-state').textContent === 'stopped'")
+    browser.until("document.querySelector('#outcome').textContent === 'The meter confirmed: stop.'")
+    browser.click("#stop")
+    browser.until("document.querySelector('#outcome').textContent.includes('R+0004')")
+    browser.click("#start")
+    browser.until("/measuring for 00:00:0\\d/.test(document.querySelector('#run-state').textContent)")
+
+
+def test_an_unplugged_meter_is_told_in_words_greyed_and_comes_back(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(LIVE)
+    browser.until(f"{LEVEL}.test(document.querySelector('#lp').textContent)")
+    emulator.client.fault(0, "unplugged")
+    browser.until("document.querySelector('#verdict').textContent.startsWith('old data')")
+    browser.until("document.querySelector('#unit').classList.contains('is-stale')")
+    browser.until("document.querySelector('#verdict').textContent.startsWith('not reachable: ')")
+    line = browser.evaluate("getComputedStyle(document.querySelector('.big .value')).textDecorationLine")
+    assert line == "line-through"
+    emulator.client.fault(0, "plugged")
+    browser.until(LIVE)
+    browser.until("!document.querySelector('#unit').classList.contains('is-stale')")
+
+
+def test_a_killed_server_is_noticed_and_its_return_too(running: RunningServer, browser: Browser) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(LIVE)
+    running.kill()
+    browser.until("document.querySelector('#link').dataset.state !== 'live'")
+    browser.until("document.querySelector('#unit').classList.contains('is-stale')")
+    running.start()
+    browser.until("document.querySelector('#link').dataset.state === 'live'", 60)
+    browser.until(LIVE, 30)
+    browser.evaluate("window.seen = undefined")
+    browser.until(MOVED)
+
+
+def test_a_proxys_502_does_not_end_the_page(running: RunningServer, browser: Browser) -> None:
+    proxy = Proxy(running.port)
+    try:
+        browser.open(f"{proxy.url}/unit/meter-0")
+        browser.until(LIVE)
+        proxy.break_down()
+        browser.until("document.querySelector('#link').dataset.state === 'waiting'")
+        browser.until("document.querySelector('#unit').classList.contains('is-stale')")
+        assert proxy.refused > 0
+        proxy.recover()
+        browser.until("document.querySelector('#link').dataset.state === 'live'", 60)
+        browser.until(LIVE)
+    finally:
+        browser.open("about:blank")
+        proxy.close()
+
+
+def test_history_goes_over_into_live_without_a_double_and_a_gap_stays_a_gap(
+    running: RunningServer, browser: Browser
+) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    found = browser.evaluate(
+        """(async () => {
+          const { UnitStore, ServerClock } = await import('/static/js/store.js');
+          const store = new UnitStore('u', new ServerClock());
+          const at = (second) => new Date(Date.UTC(2026, 0, 1, 12, 0, second)).toISOString();
+          store.backfill([0, 60, 120].map((second) => ({ timestamp: at(second), lp: 50, leq: 50 })));
+          for (const second of [100, 101, 102, 103, 104, 104, 103, 105, 140, 141]) {
+            store.take({ timestamp: at(second), feed_status: 'ok', lp: 60, leq: 60 });
+          }
+          const seconds = store.columns[0].map((time) => time % 3600);
+          return { seconds, levels: store.columns[1] };
+        })()"""
+    )
+    assert found["seconds"] == [0, 60, 100, 101, 102, 103, 104, 105, 122.5, 140, 141]
+    assert found["levels"] == [50, 50, 60, 60, 60, 60, 60, 60, None, 60, 60]
+
+
+@pytest.mark.parametrize("path", ["/", "/unit/meter-0"])
+def test_a_phone_shows_the_page_without_sideways_scrolling_in_light_and_dark(
+    running: RunningServer, browser: Browser, path: str, tmp_path: Path
+) -> None:
+    for width in (320, 390):
+        for scheme in ("light", "dark"):
+            browser.resize(width, 800)
+            browser.scheme(scheme)
+            browser.open(f"{running.url}{path}")
+            browser.until("document.querySelector('#link').dataset.state === 'live'")
+            assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            browser.screenshot(str(tmp_path / f"{width}-{scheme}.png"))
+    assert browser.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(16, 22, 28)"
+
+
+def test_the_interface_page_shows_every_operation(running: RunningServer, browser: Browser) -> None:
+    browser.open(f"{running.url}/docs")
+    browser.until("document.querySelectorAll('.opblock').length > 20")
+
+
+def test_the_client_for_portals_is_small() -> None:
+    client = Path(__file__).resolve().parents[2] / "static" / "js" / "slmm-client.js"
+    assert len(gzip.compress(client.read_bytes())) <= 4096
