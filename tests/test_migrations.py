@@ -51,7 +51,9 @@ def test_a_database_with_tables_is_copied_aside_first(engine: Engine, tmp_path: 
         assert backup.execute("select gold from treasure").fetchall() == [(42,)]
 
 
-def test_a_new_database_needs_no_backup_and_a_current_one_no_migration(engine: Engine, tmp_path: Path) -> None:
+def test_a_new_database_needs_no_backup_and_a_current_one_no_migration(
+    engine: Engine, tmp_path: Path
+) -> None:
     migrate(engine, tmp_path)
     migrate(engine, tmp_path)
     assert list((tmp_path / "backups").glob("*.db")) == []

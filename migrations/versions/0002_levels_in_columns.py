@@ -17,7 +17,7 @@ status = sa.table(
     "nl43_status",
     sa.column("unit_id", sa.String),
     sa.column("levels", sa.JSON),
-    *(sa.column(name, sa.Float) for name in LEVELS),
+    *(sa.column(name, sa.Double) for name in LEVELS),
     *(sa.column(name, sa.Boolean) for name in SIGNS),
 )
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
     """Apply."""
     with op.batch_alter_table("nl43_status") as batch:
         for name in LEVELS:
-            batch.add_column(sa.Column(name, sa.Float()))
+            batch.add_column(sa.Column(name, sa.Double()))
         for name in SIGNS:
             batch.add_column(sa.Column(name, sa.Boolean()))
     connection = op.get_bind()
@@ -36,7 +36,7 @@ def upgrade() -> None:
     with op.batch_alter_table("nl43_status") as batch:
         batch.drop_column("levels")
     with op.batch_alter_table("nl43_readings") as batch:
-        batch.add_column(sa.Column("le", sa.Float()))
+        batch.add_column(sa.Column("le", sa.Double()))
 
 
 def downgrade() -> None:

@@ -63,7 +63,9 @@ class StatusBoard:
     def take_changed(self) -> list[UnitStatus]:
         """Copies of what changed since the last call."""
         changed, self._changed = self._changed, set()
-        return [dataclasses.replace(self._statuses[unit_id]) for unit_id in changed if unit_id in self._statuses]
+        return [
+            dataclasses.replace(self._statuses[unit_id]) for unit_id in changed if unit_id in self._statuses
+        ]
 
     def restore(self, database: Database) -> None:
         """Take over what an earlier run saved."""

@@ -72,7 +72,9 @@ def engine_options(url: str) -> dict[str, Any]:
         raise Invalid("this is not the URL of a database", field="database_url") from None
     if found.get_backend_name() == "sqlite":
         if found.database in (None, "", ":memory:"):
-            raise Invalid(f"{url} is SQLite in memory, which keeps nothing; name a file", field="database_url")
+            raise Invalid(
+                f"{url} is SQLite in memory, which keeps nothing; name a file", field="database_url"
+            )
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
     return options
 
@@ -138,11 +140,16 @@ class Database:
 
     def close(self) -> None:
         """Wait for what is under way, then close every connection; takes CLOSE_WITHIN_S at most."""
-        with gevent.Timeout(CLOSE_WITHIN_S, False):
+        if not self._close_within(CLOSE_WITHIN_S):
+            logger.warning("the database is still busy after %g s and is left open", CLOSE_WITHIN_S)
+
+    def _close_within(self, seconds: float) -> bool:
+        is_closed = False
+        with gevent.Timeout(seconds, False):
             for pool in (self._writer, self._readers):
                 pool.join()
             self._run(self._readers, self.engine.dispose)
             for pool in (self._writer, self._readers):
                 pool.kill()
-            return
-        logger.warning("the database is still busy after %g s and is left open", CLOSE_WITHIN_S)
+            is_closed = True
+        return is_closed

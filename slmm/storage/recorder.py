@@ -201,4 +201,4 @@ def _latest(session: Session, since: datetime) -> dict[str, datetime]:
         .where(ReadingRow.timestamp >= since)
         .group_by(ReadingRow.unit_id)
     )
-    return {unit_id: at for unit_id, at in session.execute(wanted)}
+    return {row[0]: row[1] for row in session.execute(wanted)}

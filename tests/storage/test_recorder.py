@@ -34,7 +34,9 @@ def recorder(database: Database, roster: Roster, board: StatusBoard) -> Recorder
     return Recorder(database, board, 60.0)
 
 
-def take(recorder: Recorder, board: StatusBoard, unit_id: str, at: datetime, lp: float | None = 50.0) -> Reading:
+def take(
+    recorder: Recorder, board: StatusBoard, unit_id: str, at: datetime, lp: float | None = 50.0
+) -> Reading:
     reading = Reading(unit_id, at, Levels(lp=lp, leq=51.0), raw="line", run_state=RunState.MEASURING)
     board.status(unit_id).reading = reading
     recorder.on_reading(unit_id, event=reading)
@@ -77,12 +79,20 @@ def test_the_board_comes_back_as_it_was(database: Database, recorder: Recorder, 
     found = restored.status("a")
     assert found.reading is not None
     assert (found.reading.main, found.reading.at, found.reading.raw) == (reading.main, START, "line")
-    assert (found.labels, found.run_state, found.measurement_started_at) == (status.labels, RunState.MEASURING, START)
+    assert (found.labels, found.run_state, found.measurement_started_at) == (
+        status.labels,
+        RunState.MEASURING,
+        START,
+    )
     assert (found.is_reachable, found.consecutive_failures, found.last_error) == (False, 3, "no route")
 
 
 def test_a_locked_database_loses_nothing_and_blocks_nobody(
-    tmp_path: Path, database: Database, recorder: Recorder, board: StatusBoard, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    database: Database,
+    recorder: Recorder,
+    board: StatusBoard,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     longest_s = 0.0
 
@@ -138,7 +148,9 @@ def test_the_writer_writes_by_itself_and_stopping_writes_the_rest(
     assert len(rows(database)) == 2
 
 
-def test_old_rows_are_pruned_and_young_ones_kept(database: Database, recorder: Recorder, board: StatusBoard) -> None:
+def test_old_rows_are_pruned_and_young_ones_kept(
+    database: Database, recorder: Recorder, board: StatusBoard
+) -> None:
     for minute in range(10):
         take(recorder, board, "a", START + timedelta(minutes=minute))
     recorder.flush()
