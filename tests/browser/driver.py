@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
@@ -44,8 +45,14 @@ class Driver:
         return self.page.evaluate(script)
 
     def wait(self, script: str, within_s: float) -> Any:
-        """Until the expression is true; its value."""
-        return self.page.wait_for_function(script, timeout=within_s * 1000, polling=100).json_value()
+        """Until the expression is true; its value. (Playwright's own wait evaluates text, which the CSP forbids.)"""
+        ends_s = time.monotonic() + within_s
+        while not (value := self.page.evaluate(script)):
+            if time.monotonic() > ends_s:
+                page = self.page.evaluate("document.body.innerText")
+                raise TimeoutError(f"{script} did not come true within {within_s} s on:\n{page}")
+            self.page.wait_for_timeout(100)
+        return value
 
     def resize(self, width: int, height: int) -> None:
         """The size of the window."""
