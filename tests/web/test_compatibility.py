@@ -47,6 +47,16 @@ def test_the_system_tells_its_mode(client: FlaskClient) -> None:
     assert client.post(f"{BASE}/_system/resume").json["mode"] == "active"
 
 
+def test_standby_holds_no_connection_when_it_answers(
+    client: FlaskClient, add: Add, fast_emulator: RunningEmulator
+) -> None:
+    for index in range(3):
+        add(fast_emulator.meters[index], unit_id=f"u{index}")
+        client.get(f"{BASE}/u{index}/live")
+    assert client.get(f"{BASE}/_system/status").json["active_connections"] == 3
+    assert client.post(f"{BASE}/_system/standby").json["active_connections"] == 0
+
+
 def test_the_health_of_devices_keeps_its_names_and_asks_no_meter(
     client: FlaskClient, add: Add, fast_emulator: RunningEmulator
 ) -> None:

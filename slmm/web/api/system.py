@@ -53,7 +53,9 @@ def system_status() -> dict[str, Any]:
 @api.route_for("post", "/_system/standby", needs="operator", answer=SystemAnswer, problems=())
 def standby() -> dict[str, Any]:
     """Let go of every device connection and keep them free until resumed or restarted."""
-    context.runtime().fleet.standby()
+    fleet = context.runtime().fleet
+    fleet.standby()
+    fleet.flush_connections()  # waits, so that the answer is true when it is given
     return _state("standby: no device connection is held")
 
 
