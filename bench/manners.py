@@ -9,19 +9,19 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import random  # noqa: E402 - after patching
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from dataclasses import dataclass, field  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import random
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-import click  # noqa: E402
-import gevent  # noqa: E402
-import requests  # noqa: E402
+import click
+import gevent
+import requests
 
-from slmm.emulator.process import running_emulator  # noqa: E402
-from tests.server import EventStream, RunningServer  # noqa: E402
+from slmm.emulator.process import running_emulator
+from tests.server import EventStream, RunningServer
 
 
 @dataclass
