@@ -5,24 +5,37 @@ from __future__ import annotations
 import fcntl
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect
+from gevent.monkey import get_original
+from sqlalchemy import Engine, create_engine, inspect
 
-from slmm.errors import SlmmError
+import slmm.storage.models  # noqa: F401 - fills the metadata
+from slmm.errors import Conflict, SlmmError
+from slmm.storage.database import Base, engine_options, prepare_engine
 
 logger = logging.getLogger(__name__)
+
+LOCK_WITHIN_S = 60.0
+LOCK_EVERY_S = 0.05
+_sleep = get_original("time", "sleep")  # this runs in a pool thread, which has no hub to sleep on
 
 
 class SchemaUnknown(SlmmError):
     """The database was written by a newer version, or by something else."""
+
+
+class BackupFailed(SlmmError):
+    """The copy that must come before a migration could not be made."""
 
 
 def _config(engine: Engine, migrations: Path) -> Config:
@@ -37,31 +50,44 @@ def head(migrations: Path) -> str | None:
     return ScriptDirectory(str(migrations)).get_current_head()
 
 
-def current(engine: Engine) -> str | None:
+def current(database: Engine | str) -> str | None:
     """The revision of the database; None when it is empty."""
-    with engine.connect() as connection:
+    with _opened(database) as engine, engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(engine: Engine, migrations: Path, backup_dir: Path) -> None:
+def upgrade(database: Engine | str, migrations: Path, backup_dir: Path) -> None:
     """Migrate to the newest revision; a SQLite file with tables is copied aside first.
 
-    Raises SchemaUnknown when the database is newer than this version, and changes nothing then.
+    Raises SchemaUnknown, and changes nothing, when the database is newer than this version or not ours;
+    Conflict when another process is still migrating after LOCK_WITHIN_S.
     """
-    with _alone(backup_dir):
+    with _opened(database) as engine, _alone(backup_dir):
         before, wanted = current(engine), head(migrations)
         if before == wanted:
             return
-        known = {script.revision for script in ScriptDirectory(str(migrations)).walk_revisions()}
-        if before is not None and before not in known:
-            raise SchemaUnknown(
-                f"the database has schema {before}, which this version (schema {wanted}) does not know; "
-                "run the newer SLMM that wrote it, or restore a backup made before its migration"
-            )
-        if inspect(engine).get_table_names():
+        tables = set(inspect(engine).get_table_names()) - {"alembic_version"}
+        _refuse_unknown(before, tables, migrations)
+        if tables:
             backup(engine, backup_dir, before or "empty")
         command.upgrade(_config(engine, migrations), "head")
         logger.info("schema migrated from %s to %s", before or "empty", wanted)
+
+
+def _refuse_unknown(before: str | None, tables: set[str], migrations: Path) -> None:
+    """Better no start than a guess at somebody else's tables."""
+    known = {script.revision for script in ScriptDirectory(str(migrations)).walk_revisions()}
+    if before is not None and before not in known:
+        raise SchemaUnknown(
+            f"the database has schema {before}, which this version (schema {head(migrations)}) does not know; "
+            "run the newer SLMM that wrote it, or restore a backup made before its migration"
+        )
+    taken = sorted(tables & set(Base.metadata.tables))
+    if before is None and taken:
+        raise SchemaUnknown(
+            f"the database has a table {taken[0]}, but no schema number: an SLMM before 0.5 or another program "
+            "wrote it; move it away, or let SLMM_DATABASE_URL name a new database"
+        )
 
 
 def downgrade(engine: Engine, migrations: Path, revision: str) -> None:
@@ -77,14 +103,35 @@ def backup(engine: Engine, backup_dir: Path, revision: str) -> Path | None:
     backup_dir.mkdir(parents=True, exist_ok=True)
     path = backup_dir / f"slmm-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{revision}.db"
     unfinished = path.with_suffix(".partial")
-    with (
-        closing(sqlite3.connect(engine.url.database)) as source,
-        closing(sqlite3.connect(unfinished)) as copy,
-    ):
-        source.backup(copy)
-    unfinished.rename(path)
+    unfinished.touch(mode=0o600)  # it holds the FTP passwords
+    try:
+        with (
+            closing(sqlite3.connect(engine.url.database)) as source,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            source.backup(copy)
+        unfinished.rename(path)
+    except (sqlite3.Error, OSError) as error:
+        unfinished.unlink(missing_ok=True)
+        raise BackupFailed(
+            f"no backup could be written to {backup_dir}, so nothing is migrated: {error}"
+        ) from error
     logger.info("backup written to %s", path)
     return path
+
+
+@contextmanager
+def _opened(database: Engine | str) -> Iterator[Engine]:
+    """An engine stays open; one made for a URL is closed again."""
+    if isinstance(database, Engine):
+        yield database
+        return
+    engine = create_engine(database, **engine_options(database))
+    prepare_engine(engine)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @contextmanager
@@ -92,5 +139,19 @@ def _alone(directory: Path) -> Iterator[None]:
     """Two starters must not migrate at once; the kernel frees the lock of a dead one."""
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / "migration.lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        deadline_s = time.monotonic() + LOCK_WITHIN_S
+        while not _is_locked_by_us(lock):
+            if time.monotonic() > deadline_s:
+                raise Conflict(
+                    f"another SLMM has been migrating the database for {LOCK_WITHIN_S:g} s ({lock.name})"
+                )
+            _sleep(LOCK_EVERY_S)
         yield
+
+
+def _is_locked_by_us(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,8 +1,13 @@
 """The roster: committed before it is shown, told after, one change at a time."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import gevent
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from slmm import signals
 from slmm.errors import Conflict, NotFound
@@ -60,3 +65,40 @@ def test_a_unit_nobody_knows_is_an_error_that_names_it(roster: Roster) -> None:
 
 def test_a_password_is_not_shown_in_a_representation() -> None:
     assert "hush" not in repr(Device("a", "h", ftp_password="hush"))
+
+
+def test_a_change_that_cannot_be_committed_is_not_shown_and_not_told(
+    tmp_path: Path, database: Database, roster: Roster
+) -> None:
+    roster.add(Device("a", "10.0.0.1"))
+    database.write(lambda session: session.connection().exec_driver_sql("PRAGMA busy_timeout=50"))
+    told: list[RosterChange] = []
+
+    def receive(sender: str, event: RosterChange) -> None:
+        told.append(event)
+
+    acts = (
+        lambda: roster.add(Device("b", "h")),
+        lambda: roster.change("a", host="h"),
+        lambda: roster.remove("a"),
+    )
+    with (
+        closing(sqlite3.connect(tmp_path / "slmm.db")) as other,
+        signals.roster_changed.connected_to(receive),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        for act in acts:
+            with pytest.raises(OperationalError, match="locked"):
+                act()
+        other.rollback()
+    assert told == []
+    assert [(device.unit_id, device.host) for device in roster.all()] == [("a", "10.0.0.1")]
+
+
+def test_putting_tells_whether_the_unit_is_new(database: Database, roster: Roster) -> None:
+    assert roster.put(Device("b", "10.0.0.1"))
+    assert not roster.put(Device("b", "10.0.0.2"))
+    assert roster.put(Device("a", "10.0.0.3"))
+    assert stored(database) == {"a": "10.0.0.3", "b": "10.0.0.2"}
+    assert ["a" in roster, "c" in roster] == [True, False]
+    assert [device.unit_id for device in roster.all()] == ["a", "b"]
