@@ -32,6 +32,7 @@ def post_worker_init(worker):
     import gevent
 
     from slmm import logs
+    from slmm.web.connections import OpenConnections
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
@@ -44,9 +45,13 @@ def post_worker_init(worker):
         worker.log.exception("SLMM cannot start: %s", error)
         raise SystemExit(3) from error  # gunicorn gives up instead of starting the worker again
 
+    connections = OpenConnections()
+    connections.watch(worker)
+
     def stop_with_worker():
         while worker.alive:
             gevent.sleep(0.1)
         runtime.stop()
+        connections.end_reading()
 
     gevent.spawn(stop_with_worker)

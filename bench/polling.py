@@ -134,13 +134,10 @@ def main(meters: int, seconds: float, refresh: float) -> None:
         too_soon = sum(meter["counters"]["too_soon"] for meter in emulator.client.meters())
     print(machine.describe())
     print(f"{meters} meters at their 1 s floor for {seconds:g} s, run state read every {refresh:g} s")
+    ratio = found["us"] / bare_us
     print(f"gap between frames   p50 {found['p50_s']:.3f} s   p99 {found['p99_s']:.3f} s   max {found['max_s']:.3f} s")
-    print(
-        f"CPU a poll           slmm {found['us']:.0f} µs   bare loop {bare_us:.0f} µs   ratio {found['us'] / bare_us:.2f}"
-    )
-    print(
-        f"one worker           {found['core'] * 100:.0f} % of a core, {found['mib']:.0f} MiB, {found['frames']} frames"
-    )
+    print(f"CPU a poll           slmm {found['us']:.0f} µs   bare loop {bare_us:.0f} µs   ratio {ratio:.2f}")
+    print(f"one worker           {found['core']:.0%} of a core, {found['mib']:.0f} MiB, {found['frames']} frames")
     print(f"commands too soon    {too_soon} (bare loop included)")
 
 

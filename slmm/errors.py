@@ -104,6 +104,10 @@ class StatusError(Refused):
     meaning = "wrong state for this command"
 
 
+class NotConfirmed(DeviceError):
+    """The meter accepted a command, but its state says otherwise."""
+
+
 class Garbled(DeviceError):
     """The meter's bytes do not form the reply that was expected; ``line`` is what came."""
 

@@ -15,7 +15,7 @@ import gevent
 from gevent.queue import Empty, Full, PriorityQueue
 
 from slmm import events, signals
-from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, DeviceUnreachable, Refused
+from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, DeviceUnreachable, NotConfirmed, Refused
 from slmm.fleet import contact, pacing
 from slmm.fleet.contact import Contact
 from slmm.fleet.jobs import Job, Priority
@@ -334,7 +334,7 @@ class MeterWorker:
         """One exchange more: what it says about contact."""
         if error is None or isinstance(error, Refused):
             self._answered(error)
-        elif isinstance(error, (DeviceBusy, DeviceDisabled)):
+        elif isinstance(error, (DeviceBusy, DeviceDisabled, NotConfirmed)):
             return  # says nothing about the way to the meter
         else:
             self._failed(error)

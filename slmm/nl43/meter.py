@@ -15,7 +15,7 @@ from typing import TypeVar
 import gevent
 
 from slmm import events
-from slmm.errors import CommandError, ConnectionLost, DeviceError, DeviceTimeout, Garbled, Refused
+from slmm.errors import CommandError, ConnectionLost, DeviceError, DeviceTimeout, Garbled, NotConfirmed, Refused
 from slmm.nl43 import commands, readings
 from slmm.nl43.commands import Command
 from slmm.nl43.connection import Connection, KeepAlive
@@ -260,14 +260,20 @@ class Meter:
         return state
 
     def start_measurement(self) -> events.RunState | None:
-        """End a sleep mode, start, and read the state back; raises StatusError when it runs already."""
+        """End a sleep mode, start, and read the state back.
+
+        Raises StatusError when it runs already, NotConfirmed when the meter says that nothing runs.
+        """
         try:
             if self.run(commands.request("Sleep Mode"), str).strip().lower() == "on":
                 self.run(commands.setting("Sleep Mode", "Off"), str)
         except CommandError:
             logger.debug("%s knows no sleep mode", self.unit_id)  # the option program is missing
         self.run(commands.START, str)
-        return self._confirmed(events.RunState.MEASURING)
+        state = self._confirmed(events.RunState.MEASURING)
+        if state is events.RunState.STOPPED:
+            raise NotConfirmed(f"{self.unit_id} accepted the start, but says that it is stopped")
+        return state
 
     def stop_measurement(self) -> events.RunState | None:
         """Stop; raises StatusError when nothing runs. The read that follows cannot undo the success."""

@@ -42,11 +42,13 @@ def _add_headers(response: Response) -> Response:
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     origin = request.headers.get("Origin")
-    if origin and origin in context.runtime().settings.cors_origins:
+    allowed = context.runtime().settings.cors_origins
+    if allowed:
+        response.vary.add("Origin")
+    if origin and origin in allowed:
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
         headers["Access-Control-Allow-Headers"] = "Content-Type, Last-Event-ID, Authorization"
-        response.vary.add("Origin")
     return response
 
 

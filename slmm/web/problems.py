@@ -51,6 +51,7 @@ _TABLE: list[tuple[type[errors.SlmmError], HTTPStatus, str]] = [
     (errors.DeviceTimeout, HTTPStatus.GATEWAY_TIMEOUT, "device_timeout"),
     (errors.DeviceUnreachable, HTTPStatus.BAD_GATEWAY, "device_unreachable"),
     (errors.ConnectionLost, HTTPStatus.BAD_GATEWAY, "connection_lost"),
+    (errors.NotConfirmed, HTTPStatus.BAD_GATEWAY, "not_confirmed"),
     (errors.Garbled, HTTPStatus.BAD_GATEWAY, "garbled_reply"),
     (errors.StatusError, HTTPStatus.CONFLICT, "wrong_state"),
     (errors.Refused, HTTPStatus.BAD_GATEWAY, "device_refused"),

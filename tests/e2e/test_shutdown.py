@@ -1,5 +1,6 @@
 """SIGTERM with open streams, a second owner, a power cut."""
 
+import socket
 import sqlite3
 import time
 from collections.abc import Callable
@@ -46,6 +47,15 @@ def test_sigterm_ends_200_streams_meters_and_trail_cleanly(server: Start, emulat
             "select max(timestamp) from nl43_readings where unit_id = ?", (last["unit_id"],)
         ).fetchone()
     assert stored.replace(" ", "T")[:19] >= last["timestamp"][:19]
+
+
+def test_clients_that_keep_a_connection_and_ask_nothing_do_not_hold_up_the_end(server: Start) -> None:
+    running = server()
+    with requests.Session() as idle, socket.create_connection(("127.0.0.1", running.port)):
+        idle.get(f"{running.url}/health", timeout=5)
+        began_s = time.monotonic()
+        assert running.terminate() == 0
+        assert time.monotonic() - began_s < 5.0
 
 
 def test_a_second_process_on_the_same_data_refuses_and_says_who_holds_them(
