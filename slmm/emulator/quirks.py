@@ -31,7 +31,7 @@ class Quirks:
     too_soon: str = "count"
     """A command sooner than pacing_s after a reply: ``count`` it, ``ignore`` it, or ``busy`` (R+0004)."""
     pacing_s: float = 1.0
-    pacing_tolerance_s: float = 0.02
+    pacing_tolerance_s: float = 0.0
     refuses_while_measuring: bool = True
     dlc_before_first: str = "missing"
     """DLC before any measurement: ``missing`` values or ``refuse`` (R+0004)."""

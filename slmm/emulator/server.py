@@ -182,7 +182,6 @@ class MeterServer:
         if reply.data and line.upper() == "DOD?":
             self.shown.append(reply.data)
         self._send(connection, line, self._bytes(line, reply))
-        self._reply_ended_s = self._clock()
         self.counters.answered += 1
         if reply.stream and reply.code == wire.OK:
             self._is_streaming = True
@@ -209,6 +208,8 @@ class MeterServer:
         return f"{result}{data}{prompt}".encode("ascii")
 
     def _send(self, connection: Any, line: str, reply: bytes) -> None:
+        # Stamped before the bytes leave: a client cannot have heard them earlier, so it is never accused wrongly.
+        self._reply_ended_s = self._clock()
         fault = self.faults.take(line)
         if fault is None:
             connection.sendall(reply)
@@ -218,9 +219,11 @@ class MeterServer:
                 return
             case "late_reply":
                 gevent.sleep(fault.value)
+                self._reply_ended_s = self._clock()
                 connection.sendall(reply)
             case "byte_by_byte":
                 for byte in reply:
+                    self._reply_ended_s = self._clock()
                     connection.sendall(bytes([byte]))
                     gevent.sleep(0.0005)
             case "dropped_connection":
@@ -231,6 +234,7 @@ class MeterServer:
             case "half_line":
                 connection.sendall(reply[: len(reply) // 2])
                 gevent.sleep(0.3)
+                self._reply_ended_s = self._clock()
                 connection.sendall(reply[len(reply) // 2 :])
             case name:
                 connection.sendall(spoil(name, reply))
