@@ -10,20 +10,22 @@ ADVISORY_LOCK = 0x534C4D4D  # "SLMM"; PostgreSQL's lock for starters on several 
 
 
 def prepare(connection: Connection) -> None:
-    """Make SQLite's DDL transactional, and safe for tables that others refer to."""
+    """Make SQLite safe for rebuilding tables that others refer to."""
     if connection.dialect.name != "sqlite":
         return
     connection.detach()  # what follows must not reach the next user of a pooled connection
     raw = connection.connection.dbapi_connection
     assert raw is not None, "it was opened by engine.connect()"
-    # Python's sqlite3 begins a transaction before INSERT only, so a failed step would leave half a schema.
-    raw.isolation_level = None
     # Rebuilding a table drops the old one, and that would cascade into the rows that refer to it.
     raw.execute("PRAGMA foreign_keys=OFF")
 
 
 def begin(connection: Connection) -> None:
-    """Wait until nobody else migrates or writes."""
+    """Wait until nobody else migrates or writes.
+
+    Python's sqlite3 begins a transaction by itself before INSERT and its like only, not before CREATE TABLE: a
+    step that fails would leave half a schema.
+    """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif connection.dialect.name == "postgresql":

@@ -13,8 +13,7 @@ import gevent
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Engine, inspect, make_url, text
 from sqlalchemy.schema import CreateTable
 
 import slmm.storage.models  # noqa: F401 - fills the metadata
@@ -240,7 +239,7 @@ def test_a_url_will_do_in_place_of_an_engine(tmp_path: Path) -> None:
 
 def test_the_tables_can_be_said_in_postgresql() -> None:
     said = {
-        str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        str(CreateTable(table).compile(dialect=make_url("postgresql://").get_dialect()()))
         for table in Base.metadata.tables.values()
     }
     assert any("id BIGSERIAL" in statement for statement in said)
