@@ -115,8 +115,11 @@ class Settings(BaseSettings):
 
     @property
     def sqlalchemy_url(self) -> str:
-        """The database to use: the given URL, or SQLite in the data directory."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'slmm.db'}"
+        """The database to use: the given URL, or SQLite in the data directory; a path in it is made absolute."""
+        url = self.database_url or f"sqlite:///{self.data_dir.resolve() / 'slmm.db'}"
+        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            return f"sqlite:///{Path(url.removeprefix('sqlite:///')).resolve()}"
+        return url
 
 
 def _environment_names() -> dict[str, str]:

@@ -46,9 +46,7 @@ def engine(database: Database) -> Engine:
 @pytest.fixture
 def one_more_step(tmp_path: Path) -> Path:
     """A copy of the migrations, to which a test adds a step."""
-    return Path(
-        shutil.copytree(MIGRATIONS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    )
+    return Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__")))
 
 
 def migrate(engine: Engine, tmp_path: Path, migrations: Path = MIGRATIONS) -> None:
@@ -121,9 +119,7 @@ def test_a_copy_that_fails_is_an_error_and_leaves_no_half_of_it(tmp_path: Path) 
     nowhere.close()
 
 
-def test_a_new_database_needs_no_backup_and_a_current_one_no_migration(
-    engine: Engine, tmp_path: Path
-) -> None:
+def test_a_new_database_needs_no_backup_and_a_current_one_no_migration(engine: Engine, tmp_path: Path) -> None:
     migrate(engine, tmp_path)
     migrate(engine, tmp_path)
     assert backups(tmp_path) == []
@@ -146,9 +142,7 @@ def test_tables_of_an_earlier_slmm_are_refused_and_left_as_they_are(engine: Engi
     assert inspect(engine).get_table_names() == ["nl43_config"]
 
 
-def test_a_step_that_fails_leaves_the_schema_as_it_was(
-    engine: Engine, tmp_path: Path, one_more_step: Path
-) -> None:
+def test_a_step_that_fails_leaves_the_schema_as_it_was(engine: Engine, tmp_path: Path, one_more_step: Path) -> None:
     migrate(engine, tmp_path)
     add_step(
         one_more_step,

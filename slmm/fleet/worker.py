@@ -284,6 +284,10 @@ class MeterWorker:
 
     def _do_chore(self) -> None:
         self._readings_since_chore = 0
+        self._do_one_chore()
+        self._judge(None)
+
+    def _do_one_chore(self) -> None:
         if self._is_state_stale():
             self._meter.read_run_state()
         elif labels := self._labels.read_next(self._meter):
@@ -292,13 +296,11 @@ class MeterWorker:
             signals.publish(signals.labels_read, events.LabelsRead(self.unit_id, utc_now(), labels))
 
     def _attempt(self, read: Callable[[], object]) -> None:
-        error: DeviceError | None = None
         try:
             read()
-        except DeviceError as failure:
-            error = failure
+        except DeviceError as error:
+            self._judge(error)
         self._last_poll_s = time.monotonic()
-        self._judge(error)
 
     def _read_display(self) -> events.Reading:
         opened_before = self._meter.counters.opened
@@ -342,12 +344,14 @@ class MeterWorker:
     def _answered(self, refusal: Refused | None) -> None:
         self.contact, change = contact.answered(self.contact)
         status = self.status
+        before = (status.is_reachable, status.consecutive_failures, status.last_error)
         status.is_reachable = True
         status.consecutive_failures = 0
         status.last_error = str(refusal) if refusal else None
         if refusal is None:
             status.last_success = utc_now()
-        self._board.mark_changed(self.unit_id)
+        if before != (True, 0, status.last_error):
+            self._board.mark_changed(self.unit_id)
         if change is contact.Change.FOUND:
             self._state_read_s = None  # who knows what happened meanwhile
             away_s = time.monotonic() - (self._lost_s or time.monotonic())

@@ -76,7 +76,10 @@ class Connection:
         """Write a whole command at once: the meter allows 100 ms between characters."""
         with _translated(self.peer):
             self._sock.settimeout(timeout_s)
-            self._sock.sendall(data)
+            # A command fits any send buffer; sendall would ask the kernel for its size each time.
+            sent = self._sock.send(data)
+        if sent < len(data):
+            raise ConnectionLost(f"{self.peer} takes no more commands")
 
     def receive(self, timeout_s: float) -> bytes:
         """What comes next, at least one byte; raises ConnectionLost at the end, DeviceTimeout in silence."""

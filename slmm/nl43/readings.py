@@ -26,6 +26,7 @@ _LEVEL = re.compile(r" *-?\d{1,3}\.\d *", re.ASCII)
 _MISSING = frozenset({"-.-", "--.-", "-", ""})
 _FLAGS = {"0": False, "1": True, "-": None, "": None}
 _ABSENT = ["-.-"] * 14 + ["-", "-"]
+_ABSENT_AS_PRINTED = ["  -.-"] * 14 + ["-", "-"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ _NO_LEVELS = Levels()
 
 
 def _display_channel(fields: list[str]) -> Levels:
-    if [field.strip() for field in fields] == _ABSENT:
+    if fields == _ABSENT_AS_PRINTED or [field.strip() for field in fields] == _ABSENT:
         return _NO_LEVELS
     lp, leq, le, lmax, lmin, ln1, ln2, ln3, ln4, ln5, lpeak, lieq, leq_mov, ltm5 = map(parse_level, fields[:14])
     return Levels(

@@ -42,6 +42,7 @@ class StatusBoard:
     def __init__(self) -> None:
         self._statuses: dict[str, UnitStatus] = {}
         self._changed: set[str] = set()
+        self._read: set[str] = set()
 
     def status(self, unit_id: str) -> UnitStatus:
         """The status of a unit; an empty one for a unit not seen yet."""
@@ -55,17 +56,23 @@ class StatusBoard:
         """The status of this unit is to be written."""
         self._changed.add(unit_id)
 
+    def mark_read(self, unit_id: str) -> None:
+        """Nothing but the reading is new: it is written with the next round of all readings."""
+        self._read.add(unit_id)
+
     def forget(self, unit_id: str) -> None:
         """The unit is gone."""
         self._statuses.pop(unit_id, None)
         self._changed.discard(unit_id)
+        self._read.discard(unit_id)
 
-    def take_changed(self) -> list[UnitStatus]:
-        """Copies of what changed since the last call."""
+    def take_changed(self, *, with_readings: bool = True) -> list[UnitStatus]:
+        """Copies of what changed since the last call; without mere readings where those can wait."""
         changed, self._changed = self._changed, set()
-        return [
-            dataclasses.replace(self._statuses[unit_id]) for unit_id in changed if unit_id in self._statuses
-        ]
+        if with_readings:
+            changed |= self._read
+            self._read = set()
+        return [dataclasses.replace(self._statuses[unit_id]) for unit_id in changed if unit_id in self._statuses]
 
     def restore(self, database: Database) -> None:
         """Take over what an earlier run saved."""

@@ -72,9 +72,7 @@ def engine_options(url: str) -> dict[str, Any]:
         raise Invalid("this is not the URL of a database", field="database_url") from None
     if found.get_backend_name() == "sqlite":
         if found.database in (None, "", ":memory:"):
-            raise Invalid(
-                f"{url} is SQLite in memory, which keeps nothing; name a file", field="database_url"
-            )
+            raise Invalid(f"{url} is SQLite in memory, which keeps nothing; name a file", field="database_url")
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
     return options
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections import deque
@@ -25,6 +26,8 @@ from slmm.storage.models import ReadingRow
 logger = logging.getLogger(__name__)
 
 FLUSH_EVERY_S = 1.0
+READINGS_EVERY = 5
+"""Flushes between two that write every unit's last reading: what a restart shows first is at most this old."""
 MOST_PENDING = 100_000
 """Trail rows kept while the database cannot be written: 2,000 units for 50 minutes."""
 MOST_AT_ONCE = 5_000
@@ -73,7 +76,7 @@ class Recorder:
 
     def on_reading(self, sender: str, event: Reading) -> None:
         """Receiver of ``reading_taken``: the first reading of each sample interval goes to the trail."""
-        self._board.mark_changed(event.unit_id)
+        self._board.mark_read(event.unit_id)
         sample = self._sample(event.at)
         if self._last_sample.get(event.unit_id) == sample:
             return
@@ -116,24 +119,28 @@ class Recorder:
         if self.pending:
             logger.error("stopped with %d trail rows that could not be written", self.pending)
 
-    def flush(self) -> None:
-        """Write everything that waits; on failure it stays, and the next call tries again."""
+    def flush(self, *, with_readings: bool = True) -> None:
+        """Write everything that waits; on failure it stays, and the next call tries again.
+
+        A unit's last reading may wait: the next one replaces it anyway.
+        """
         with self._turn:
-            while self._write_batch() and self._pending:
+            while self._write_batch(with_readings=with_readings) and self._pending:
                 pass
 
     def _run(self) -> None:
+        rounds = itertools.cycle([True] + [False] * (READINGS_EVERY - 1))
         while not self._stop.wait(FLUSH_EVERY_S):
             try:
-                self.flush()
+                self.flush(with_readings=next(rounds))
             except Exception as error:
                 self.write_failures += 1
                 self.last_error = str(error)
                 logger.exception("writing failed for a reason nobody thought of; what waits is kept")
 
-    def _write_batch(self) -> bool:
+    def _write_batch(self, *, with_readings: bool) -> bool:
         """Write one transaction; tells whether it went well."""
-        statuses = self._board.take_changed()
+        statuses = self._board.take_changed(with_readings=with_readings)
         count = min(len(self._pending), MOST_AT_ONCE)
         self._writing = [self._pending.popleft() for _ in range(count)]
         if not statuses and not self._writing:

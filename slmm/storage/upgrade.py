@@ -113,9 +113,7 @@ def backup(engine: Engine, backup_dir: Path, revision: str) -> Path | None:
         unfinished.rename(path)
     except (sqlite3.Error, OSError) as error:
         unfinished.unlink(missing_ok=True)
-        raise BackupFailed(
-            f"no backup could be written to {backup_dir}, so nothing is migrated: {error}"
-        ) from error
+        raise BackupFailed(f"no backup could be written to {backup_dir}, so nothing is migrated: {error}") from error
     logger.info("backup written to %s", path)
     return path
 
@@ -142,9 +140,7 @@ def _alone(directory: Path) -> Iterator[None]:
         deadline_s = time.monotonic() + LOCK_WITHIN_S
         while not _is_locked_by_us(lock):
             if time.monotonic() > deadline_s:
-                raise Conflict(
-                    f"another SLMM has been migrating the database for {LOCK_WITHIN_S:g} s ({lock.name})"
-                )
+                raise Conflict(f"another SLMM has been migrating the database for {LOCK_WITHIN_S:g} s ({lock.name})")
             _sleep(LOCK_EVERY_S)
         yield
 

@@ -82,7 +82,7 @@ def test_after_a_power_cut_units_state_and_kept_feeds_are_back(server: Start, em
         with closing(sqlite3.connect(database)) as opened:
             return bool(opened.execute("select count(*) from nl43_status where last_seen is not null").fetchone()[0])
 
-    eventually(is_saved)
+    eventually(is_saved, 20)
     running.kill()
     emulator.client.fault(0, "unplugged")
     running.start()

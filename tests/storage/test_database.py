@@ -44,9 +44,7 @@ def test_slow_work_runs_in_another_thread_and_the_hub_goes_on(database: Database
     assert ticks > 10
 
 
-def test_an_error_in_the_pool_is_the_callers_and_takes_its_changes_back(
-    database: Database, roster: Roster
-) -> None:
+def test_an_error_in_the_pool_is_the_callers_and_takes_its_changes_back(database: Database, roster: Roster) -> None:
     roster.add(Device("a", "10.0.0.1"))
 
     def fail(session: Session) -> None:
@@ -86,9 +84,7 @@ def test_sqlite_is_set_up_for_many_readers(database: Database) -> None:
     assert found == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 5000}
 
 
-def test_a_time_without_zone_is_refused_and_one_elsewhere_becomes_utc(
-    database: Database, roster: Roster
-) -> None:
+def test_a_time_without_zone_is_refused_and_one_elsewhere_becomes_utc(database: Database, roster: Roster) -> None:
     roster.add(Device("a", "10.0.0.1"))
     noon_in_tokyo = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=9)))
     with pytest.raises(StatementError, match="no time zone"):

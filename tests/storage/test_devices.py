@@ -18,9 +18,7 @@ from slmm.storage.models import DeviceRow
 
 
 def stored(database: Database) -> dict[str, str]:
-    return database.read(
-        lambda session: {row.unit_id: row.host for row in session.scalars(select(DeviceRow))}
-    )
+    return database.read(lambda session: {row.unit_id: row.host for row in session.scalars(select(DeviceRow))})
 
 
 def test_a_change_is_in_the_database_when_it_is_told(database: Database, roster: Roster) -> None:
@@ -41,9 +39,7 @@ def test_a_change_is_in_the_database_when_it_is_told(database: Database, roster:
 
 
 def test_what_was_stored_is_there_after_a_restart(database: Database, roster: Roster) -> None:
-    device = Device(
-        "a", "10.0.0.1", ftp_username="u", ftp_password="secret", monitor_enabled=True, is_active=False
-    )
+    device = Device("a", "10.0.0.1", ftp_username="u", ftp_password="secret", monitor_enabled=True, is_active=False)
     roster.add(device)
     again = Roster(database)
     again.load()

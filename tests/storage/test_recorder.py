@@ -38,9 +38,7 @@ def recorder(database: Database, roster: Roster, board: StatusBoard) -> Recorder
     return Recorder(database, board, 60.0)
 
 
-def take(
-    recorder: Recorder, board: StatusBoard, unit_id: str, at: datetime, lp: float | None = 50.0
-) -> Reading:
+def take(recorder: Recorder, board: StatusBoard, unit_id: str, at: datetime, lp: float | None = 50.0) -> Reading:
     reading = Reading(unit_id, at, Levels(lp=lp, leq=51.0), raw="line", run_state=RunState.MEASURING)
     board.status(unit_id).reading = reading
     recorder.on_reading(unit_id, event=reading)
@@ -104,9 +102,7 @@ def test_a_unit_never_heard_comes_back_without_a_reading(
     assert (restored.status("a").reading, restored.status("a").consecutive_failures) == (None, 2)
 
 
-def test_a_status_written_again_is_the_newer_one(
-    database: Database, recorder: Recorder, board: StatusBoard
-) -> None:
+def test_a_status_written_again_is_the_newer_one(database: Database, recorder: Recorder, board: StatusBoard) -> None:
     for lp in (50.0, None):
         take(recorder, board, "a", START, lp=lp)
         recorder.flush()
@@ -266,15 +262,11 @@ def test_one_row_the_database_refuses_does_not_hold_up_the_others(
 
 
 def test_a_missing_table_loses_nothing(database: Database, recorder: Recorder, board: StatusBoard) -> None:
-    database.write(
-        lambda session: session.connection().exec_driver_sql("ALTER TABLE nl43_readings RENAME TO x")
-    )
+    database.write(lambda session: session.connection().exec_driver_sql("ALTER TABLE nl43_readings RENAME TO x"))
     take(recorder, board, "a", START)
     recorder.flush()
     assert (recorder.pending, recorder.dropped) == (1, 0)
-    database.write(
-        lambda session: session.connection().exec_driver_sql("ALTER TABLE x RENAME TO nl43_readings")
-    )
+    database.write(lambda session: session.connection().exec_driver_sql("ALTER TABLE x RENAME TO nl43_readings"))
     recorder.flush()
     assert len(rows(database)) == 1
 
@@ -303,9 +295,7 @@ def test_a_restart_within_a_minute_makes_no_second_row_for_it(
     assert again.last_flush_at == now
 
 
-def test_a_reading_reaches_the_recorder_by_signal(
-    database: Database, recorder: Recorder, board: StatusBoard
-) -> None:
+def test_a_reading_reaches_the_recorder_by_signal(database: Database, recorder: Recorder, board: StatusBoard) -> None:
     recorder.start()
     signals.publish(signals.reading_taken, Reading("a", START, Levels(lp=50.0), raw="line"))
     recorder.stop()
@@ -371,9 +361,7 @@ def test_the_writer_writes_by_itself_and_stopping_writes_the_rest(
     assert len(rows(database)) == 2
 
 
-def test_old_rows_are_pruned_and_young_ones_kept(
-    database: Database, recorder: Recorder, board: StatusBoard
-) -> None:
+def test_old_rows_are_pruned_and_young_ones_kept(database: Database, recorder: Recorder, board: StatusBoard) -> None:
     for minute in range(10):
         take(recorder, board, "a", START + timedelta(minutes=minute))
     recorder.flush()

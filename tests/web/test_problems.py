@@ -33,6 +33,7 @@ EXPECTED = {
     errors.ParameterError: (502, "device_refused"),
     errors.DesignationError: (502, "device_refused"),
     errors.StatusError: (409, "wrong_state"),
+    errors.NotConfirmed: (502, "not_confirmed"),
     errors.Garbled: (502, "garbled_reply"),
 }
 
