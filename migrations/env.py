@@ -37,9 +37,7 @@ def check(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         if orphans:
-            raise RuntimeError(
-                f"the migration would leave {len(orphans)} rows of {orphans[0][0]} without a parent"
-            )
+            raise RuntimeError(f"the migration would leave {len(orphans)} rows of {orphans[0][0]} without a parent")
 
 
 def run() -> None:
