@@ -16,7 +16,9 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=F
 
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and ``Z``."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _timestamp_or_none(at: datetime | None) -> str | None:

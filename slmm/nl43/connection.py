@@ -8,8 +8,6 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import gevent
@@ -30,14 +28,11 @@ class KeepAlive:
     count: int = 3
 
 
-@contextmanager
-def _translated(peer: str) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise DeviceTimeout(f"{peer} did not answer in time") from error
-    except OSError as error:
-        raise ConnectionLost(f"the connection to {peer} broke: {error.strerror or error}") from error
+def _translated(peer: str, error: OSError) -> DeviceTimeout | ConnectionLost:
+    """What a socket's error means; a plain function, for it stands in the path of every poll."""
+    if isinstance(error, TimeoutError):
+        return DeviceTimeout(f"{peer} did not answer in time")
+    return ConnectionLost(f"the connection to {peer} broke: {error.strerror or error}")
 
 
 class Connection:
@@ -74,18 +69,22 @@ class Connection:
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """Write a whole command at once: the meter allows 100 ms between characters."""
-        with _translated(self.peer):
+        try:
             self._sock.settimeout(timeout_s)
             # A command fits any send buffer; sendall would ask the kernel for its size each time.
             sent = self._sock.send(data)
+        except OSError as error:
+            raise _translated(self.peer, error) from error
         if sent < len(data):
             raise ConnectionLost(f"{self.peer} takes no more commands")
 
     def receive(self, timeout_s: float) -> bytes:
         """What comes next, at least one byte; raises ConnectionLost at the end, DeviceTimeout in silence."""
-        with _translated(self.peer):
+        try:
             self._sock.settimeout(max(timeout_s, 0.001))
             data = self._sock.recv(RECEIVE_BYTES)
+        except OSError as error:
+            raise _translated(self.peer, error) from error
         if not data:
             raise ConnectionLost(f"{self.peer} closed the connection")
         return data
@@ -93,16 +92,17 @@ class Connection:
     def receive_waiting(self) -> bytes:
         """What has arrived already, without waiting; raises ConnectionLost if the meter has gone."""
         waiting = b""
-        with _translated(self.peer):
-            self._sock.settimeout(0.0)
-            while True:
-                try:
-                    data = self._sock.recv(RECEIVE_BYTES)
-                except BlockingIOError:
-                    return waiting
-                if not data:
-                    raise ConnectionLost(f"{self.peer} closed the connection")
-                waiting += data
+        self._sock.settimeout(0.0)
+        while True:
+            try:
+                data = self._sock.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                return waiting
+            except OSError as error:
+                raise _translated(self.peer, error) from error
+            if not data:
+                raise ConnectionLost(f"{self.peer} closed the connection")
+            waiting += data
 
     def close(self) -> None:
         """End with FIN; unread bytes would make the kernel send RST, and this meter has a single slot."""

@@ -90,6 +90,7 @@ class Meter:
         self._connection: Connection | None = None
         self._conversation = Conversation()
         self._quiet_until_s = 0.0
+        self._may_expire = times.max_age_s >= 0 or times.idle_ttl_s >= 0
 
     # -- the link ---------------------------------------------------------------------------------
 
@@ -111,7 +112,7 @@ class Meter:
     @property
     def expires_s(self) -> float | None:
         """Monotonic time at which the connection is to be closed for its age or idleness; None never."""
-        if self._connection is None:
+        if self._connection is None or not self._may_expire:
             return None
         ends = []
         if self.times.max_age_s >= 0:

@@ -26,7 +26,7 @@ from slmm.storage.models import ReadingRow
 logger = logging.getLogger(__name__)
 
 FLUSH_EVERY_S = 1.0
-READINGS_EVERY = 5
+READINGS_EVERY = 10
 """Flushes between two that write every unit's last reading: what a restart shows first is at most this old."""
 MOST_PENDING = 100_000
 """Trail rows kept while the database cannot be written: 2,000 units for 50 minutes."""
