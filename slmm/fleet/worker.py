@@ -8,22 +8,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import gevent
 from gevent.queue import Empty, Full, PriorityQueue
 
 from slmm import events, signals
-from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, DeviceUnreachable, NotConfirmed, Refused
-from slmm.fleet import contact, pacing
-from slmm.fleet.contact import Contact
+from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, DeviceUnreachable
+from slmm.fleet import pacing
 from slmm.fleet.jobs import Job, Priority
 from slmm.fleet.labels import LabelReader
+from slmm.fleet.ledger import Ledger, utc_now
 from slmm.fleet.pacing import Cadences, Demand
 from slmm.nl43.meter import LinkTimes, Meter
-from slmm.nl43.readings import quality_flags
-from slmm.storage.board import StatusBoard
+from slmm.storage.board import StatusBoard, UnitStatus
 from slmm.storage.devices import Device
 
 logger = logging.getLogger(__name__)
@@ -34,11 +32,6 @@ QUEUE_JOBS = 8
 STOP_WITHIN_S = 2.0
 READINGS_PER_CHORE = 4
 """Readings between two exchanges that show no levels, so that a feed is never halved by them."""
-
-
-def utc_now() -> datetime:
-    """The wall clock, aware."""
-    return datetime.now(UTC)
 
 
 class MeterWorker:
@@ -56,26 +49,21 @@ class MeterWorker:
         self.device = device
         self.times = times
         self.cadences = cadences
-        self.status = board.status(device.unit_id)
-        self.contact = Contact()
         self.mode = events.FeedMode.OFF
         self.watchers = 0
         self.is_standby = False
-        self._board = board
+        self._ledger = Ledger(device.unit_id, board)
         self._meter = self._new_meter()
         self._labels = LabelReader()
         self._jobs: PriorityQueue = PriorityQueue(maxsize=QUEUE_JOBS)
         self._is_stopping = False
         self._last_poll_s: float | None = None
         self._not_before_s = time.monotonic() + first_delay_s
-        self._state_read_s: float | None = None
-        self._lost_s: float | None = None
         self._readings_since_chore = 0
-        self._previous: events.Levels | None = None
         self._greenlet: gevent.Greenlet | None = None
 
     def __repr__(self) -> str:
-        return f"<MeterWorker {self.unit_id} {self.mode} {self.contact.standing}>"
+        return f"<MeterWorker {self.unit_id} {self.mode} {self._ledger.contact.standing}>"
 
     @property
     def unit_id(self) -> str:
@@ -83,12 +71,19 @@ class MeterWorker:
         return self.device.unit_id
 
     @property
+    def status(self) -> UnitStatus:
+        """What the board says of this unit."""
+        return self._ledger.status
+
+    @property
     def meter(self) -> Meter:
         """The link, for counters and state; only the worker's own greenlet may use its verbs."""
         return self._meter
 
     def _new_meter(self) -> Meter:
-        return Meter(self.device.unit_id, self.device.host, self.device.tcp_port, self.times, self._saw_run_state)
+        return Meter(
+            self.device.unit_id, self.device.host, self.device.tcp_port, self.times, self._ledger.take_run_state
+        )
 
     # -- what others call -----------------------------------------------------------------------
 
@@ -166,7 +161,7 @@ class MeterWorker:
     @property
     def interval_s(self) -> float | None:
         """Seconds between polls at present, back-off included."""
-        pause_s = pacing.interval_s(self.demand, self.contact.failures, self.cadences)
+        pause_s = pacing.interval_s(self.demand, self._ledger.contact.failures, self.cadences)
         return None if pause_s is None else max(pause_s, self.times.pacing_s)
 
     # -- the loop -----------------------------------------------------------------------------------
@@ -230,7 +225,7 @@ class MeterWorker:
     def _due_s(self) -> float | None:
         """Monotonic time of the next thing to do without being asked; None if there is none."""
         expires_s = self._meter.expires_s
-        pause_s = pacing.interval_s(self.demand, self.contact.failures, self.cadences)
+        pause_s = pacing.interval_s(self.demand, self._ledger.contact.failures, self.cadences)
         if pause_s is None:
             return expires_s
         due_s = max(self._not_before_s, self._meter.ready_s)
@@ -244,7 +239,6 @@ class MeterWorker:
         if expires_s is not None and now_s >= expires_s:
             self._meter.close()
             return
-        self._show_mode()
         if self._is_chore_due():
             self._attempt(self._do_chore)
         else:
@@ -255,7 +249,8 @@ class MeterWorker:
         replies_before = counters.replies
         error = job.run(self._meter)
         if error is not None or counters.replies > replies_before:
-            self._judge(error)
+            self._ledger.judge(error)
+            self._show_mode()
 
     def _cancel_jobs(self) -> None:
         while True:
@@ -272,132 +267,40 @@ class MeterWorker:
 
         The first reading comes first; an unknown run state follows at once, all else after a few readings.
         """
-        needed = 1 if self._state_read_s is None else READINGS_PER_CHORE
-        if self.contact.failures or self._readings_since_chore < needed:
+        needed = 1 if self._ledger.state_read_s is None else READINGS_PER_CHORE
+        if self._ledger.contact.failures or self._readings_since_chore < needed:
             return False
-        return self._is_state_stale() or self._labels.has_more
-
-    def _is_state_stale(self) -> bool:
-        if self._state_read_s is None:
-            return True
-        return time.monotonic() - self._state_read_s >= self.cadences.state_refresh_s
+        return self._ledger.is_state_stale(self.cadences.state_refresh_s) or self._labels.has_more
 
     def _do_chore(self) -> None:
         self._readings_since_chore = 0
-        self._do_one_chore()
-        self._judge(None)
-
-    def _do_one_chore(self) -> None:
-        if self._is_state_stale():
+        if self._ledger.is_state_stale(self.cadences.state_refresh_s):
             self._meter.read_run_state()
         elif labels := self._labels.read_next(self._meter):
-            self.status.labels = labels
-            self._board.mark_changed(self.unit_id)
-            signals.publish(signals.labels_read, events.LabelsRead(self.unit_id, utc_now(), labels))
+            self._ledger.take_labels(labels)
+        self._ledger.judge(None)
 
     def _attempt(self, read: Callable[[], object]) -> None:
         try:
             read()
         except DeviceError as error:
-            self._judge(error)
+            self._ledger.judge(error)
         self._last_poll_s = time.monotonic()
+        self._show_mode()
 
     def _read_display(self) -> events.Reading:
         opened_before = self._meter.counters.opened
-        self.status.last_poll_attempt = utc_now()
+        self._ledger.status.last_poll_attempt = utc_now()
         channels, raw = self._meter.read_display()
-        at = utc_now()
         if self._meter.counters.opened != opened_before:
             self._labels.start_over()
-        main = channels[0]
-        is_measuring = self.status.run_state is events.RunState.MEASURING
-        reading = events.Reading(
-            unit_id=self.unit_id,
-            at=at,
-            main=main,
-            raw=raw,
-            subs=channels[1:],
-            run_state=self.status.run_state,
-            measurement_started_at=self.status.measurement_started_at,
-            flags=quality_flags(main, self._previous, is_measuring),
-            labels=self.status.labels,
-        )
-        self._previous = main
         self._readings_since_chore += 1
         self._last_poll_s = time.monotonic()
-        self.status.reading = reading
-        self._judge(None)  # found again is told before the reading that shows it
-        signals.publish(signals.reading_taken, reading)
-        return reading
-
-    # -- what is learned ------------------------------------------------------------------------------
-
-    def _judge(self, error: DeviceError | None) -> None:
-        """One exchange more: what it says about contact."""
-        if error is None or isinstance(error, Refused):
-            self._answered(error)
-        elif isinstance(error, (DeviceBusy, DeviceDisabled, NotConfirmed)):
-            return  # says nothing about the way to the meter
-        else:
-            self._failed(error)
-
-    def _answered(self, refusal: Refused | None) -> None:
-        self.contact, change = contact.answered(self.contact)
-        status = self.status
-        before = (status.is_reachable, status.consecutive_failures, status.last_error)
-        status.is_reachable = True
-        status.consecutive_failures = 0
-        status.last_error = str(refusal) if refusal else None
-        if refusal is None:
-            status.last_success = utc_now()
-        if before != (True, 0, status.last_error):
-            self._board.mark_changed(self.unit_id)
-        if change is contact.Change.FOUND:
-            self._state_read_s = None  # who knows what happened meanwhile
-            away_s = time.monotonic() - (self._lost_s or time.monotonic())
-            logger.info("%s answers again after %.0f s", self.unit_id, away_s)
-            self._tell_contact(is_reachable=True, reason=f"answers again after {away_s:.0f} s")
-        self._show_mode()
-
-    def _failed(self, error: DeviceError) -> None:
-        if self.contact.failures == 0:
-            logger.warning("%s: %s", self.unit_id, error)
-        else:
-            logger.debug("%s: %s", self.unit_id, error)
-        self.contact, change = contact.failed(self.contact)
-        status = self.status
-        status.consecutive_failures = self.contact.failures
-        status.last_error = str(error)
-        if self.contact.is_reachable is not None:
-            status.is_reachable = self.contact.is_reachable
-        self._board.mark_changed(self.unit_id)
-        if change is contact.Change.LOST:
-            self._lost_s = time.monotonic()
-            logger.warning("%s counts as unreachable: %s", self.unit_id, error)
-            self._tell_contact(is_reachable=False, reason=str(error))
-        self._show_mode()
-
-    def _tell_contact(self, *, is_reachable: bool, reason: str) -> None:
-        change = events.ContactChange(self.unit_id, utc_now(), is_reachable, reason)
-        signals.publish(signals.contact_changed, change)
-
-    def _saw_run_state(self, state: events.RunState) -> None:
-        """A recognised run state; only a change between two of them is a start or a stop."""
-        self._state_read_s = time.monotonic()
-        before, self.status.run_state = self.status.run_state, state
-        if before is state:
-            return
-        now = utc_now()
-        self.status.measurement_started_at = now if before and state is events.RunState.MEASURING else None
-        self._previous = self._previous and events.Levels()  # a new run owes nothing to the old one
-        self._board.mark_changed(self.unit_id)
-        if before is not None:
-            change = events.MeasurementChange(self.unit_id, now, state, self.status.measurement_started_at)
-            signals.publish(signals.measurement_changed, change)
+        return self._ledger.take(channels, raw)
 
     def _show_mode(self) -> None:
         mode = pacing.feed_mode(self.demand)
-        if mode is not events.FeedMode.OFF and self.contact.failures:
+        if mode is not events.FeedMode.OFF and self._ledger.contact.failures:
             mode = events.FeedMode.BACKOFF
         if mode is not self.mode:
             self.mode = mode
