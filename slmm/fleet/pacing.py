@@ -57,11 +57,10 @@ def interval_s(demand: Demand, failures: int, cadences: Cadences) -> float | Non
     mode = feed_mode(demand)
     if mode is FeedMode.OFF:
         return None
-    usual_s = {
-        FeedMode.WATCHED: cadences.watched_s,
-        FeedMode.IDLE: cadences.idle_s,
-        FeedMode.BACKGROUND: demand.background_s or 0.0,
-    }[mode]
+    if mode is FeedMode.WATCHED:
+        usual_s = cadences.watched_s
+    else:
+        usual_s = cadences.idle_s if mode is FeedMode.IDLE else demand.background_s or 0.0
     if failures == 0:
         return usual_s
     cap_s = cadences.backoff_watched_max_s if mode is FeedMode.WATCHED else cadences.backoff_max_s

@@ -68,7 +68,7 @@ def monitor_status(worker: MeterWorker) -> MonitorStatus:
     demand = worker.demand
     return MonitorStatus(
         running=demand.is_allowed and (demand.watchers > 0 or demand.is_kept_alive),
-        subscribers=demand.watchers,
+        subscribers=worker.watchers,
         keepalive=demand.is_kept_alive,
         reachable=worker.status.is_reachable,
         mode=worker.mode,

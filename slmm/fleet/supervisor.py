@@ -77,9 +77,15 @@ class Fleet:
         gevent.joinall([gevent.spawn(worker.join, STOP_WITHIN_S) for worker in workers])
 
     def _employ(self, device: Device, *, first_delay_s: float = 0.0) -> None:
-        worker = MeterWorker(device, self._times, self._cadences, self._board, first_delay_s=first_delay_s)
-        worker.is_standby = self.is_standby
-        worker.watchers = self._watchers.get(device.unit_id, 0)
+        worker = MeterWorker(
+            device,
+            self._times,
+            self._cadences,
+            self._board,
+            first_delay_s=first_delay_s,
+            watchers=self._watchers.get(device.unit_id, 0),
+            is_standby=self.is_standby,
+        )
         self._workers[device.unit_id] = worker
         worker.start(self._revive)
 

@@ -45,13 +45,17 @@ class MeterWorker:
         board: StatusBoard,
         *,
         first_delay_s: float = 0.0,
+        watchers: int = 0,
+        is_standby: bool = False,
     ) -> None:
         self.device = device
         self.times = times
         self.cadences = cadences
         self.mode = events.FeedMode.OFF
-        self.watchers = 0
-        self.is_standby = False
+        self.watchers = watchers
+        self.is_standby = is_standby
+        self.demand = self._new_demand()
+        """Why this meter is read at present; made anew when a reason changes, not at every poll."""
         self._ledger = Ledger(device.unit_id, board)
         self._meter = self._new_meter()
         self._labels = LabelReader()
@@ -118,10 +122,9 @@ class MeterWorker:
 
     def set_watchers(self, count: int) -> None:
         """How many viewers follow this unit now."""
-        if (self.watchers > 0) != (count > 0):
-            self.watchers = count
+        was_watched, self.watchers = self.watchers > 0, count
+        if was_watched != (count > 0):
             self._reconsider()
-        self.watchers = count
 
     def set_standby(self, is_standby: bool) -> None:
         """Hold no connection, or take up again."""
@@ -147,9 +150,7 @@ class MeterWorker:
         self._submit(job)
         return job.wait(timeout_s)
 
-    @property
-    def demand(self) -> Demand:
-        """Why this meter is read at present."""
+    def _new_demand(self) -> Demand:
         device = self.device
         return Demand(
             is_allowed=device.is_active and device.tcp_enabled and not self.is_standby,
@@ -178,6 +179,7 @@ class MeterWorker:
 
     def _reconsider(self) -> None:
         """The demand has changed: show the mode and look again when the next poll is due."""
+        self.demand = self._new_demand()
         self._not_before_s = 0.0
         if pacing.feed_mode(self.demand) is events.FeedMode.OFF:
             self._submit_quietly(Job(self._let_go, "let go", Priority.LETTING_GO))

@@ -176,6 +176,10 @@ class Meter:
 
     def _reply(self, connection: Connection, command: Command, deadline_s: float) -> str:
         while True:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise DeviceTimeout(f"{self.unit_id} did not answer {command.wire!r} in time")
+            self._conversation.receive_data(connection.receive(left_s))
             match self._conversation.next_event():
                 case Answer(data=data):
                     return data or ""
@@ -184,10 +188,7 @@ class Meter:
                 case Closed():
                     raise ConnectionLost(f"{self.unit_id} closed the connection during {command.wire!r}")
                 case event if event is NEED_DATA:
-                    left_s = deadline_s - time.monotonic()
-                    if left_s <= 0:
-                        raise DeviceTimeout(f"{self.unit_id} did not answer {command.wire!r} in time")
-                    self._conversation.receive_data(connection.receive(left_s))
+                    continue
                 case other:
                     raise Garbled(f"{self.unit_id} answered {command.wire!r} with {other!r}")
 
