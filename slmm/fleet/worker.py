@@ -265,14 +265,26 @@ class MeterWorker:
     # -- polls --------------------------------------------------------------------------------------
 
     def _is_chore_due(self) -> bool:
-        """Whether the run state or a label is to be read instead of the next reading.
+        """Whether the run state or a label is to be read before the next reading.
 
-        The first reading comes first; an unknown run state follows at once, all else after a few readings.
+        The first reading comes first and an unknown run state follows at once. After that chores use the time
+        between two readings, or, where there is none to spare, the place of every fifth.
         """
-        needed = 1 if self._ledger.state_read_s is None else READINGS_PER_CHORE
-        if self._ledger.contact.failures or self._readings_since_chore < needed:
+        if self._ledger.contact.failures:
             return False
-        return self._ledger.is_state_stale(self.cadences.state_refresh_s) or self._labels.has_more
+        if not (self._labels.has_more or self._ledger.is_state_stale(self.cadences.state_refresh_s)):
+            return False
+        if self._ledger.state_read_s is None:
+            return self._readings_since_chore >= 1
+        return self._readings_since_chore >= READINGS_PER_CHORE or self._has_time_to_spare()
+
+    def _has_time_to_spare(self) -> bool:
+        """Whether one more exchange, and the rest it demands, ends before the next reading is due."""
+        pause_s = pacing.interval_s(self.demand, self._ledger.contact.failures, self.cadences)
+        if pause_s is None or self._last_poll_s is None:
+            return False
+        begins_s = max(self._meter.ready_s, time.monotonic())
+        return self._last_poll_s + pause_s - begins_s >= self.times.pacing_s
 
     def _do_chore(self) -> None:
         self._readings_since_chore = 0
@@ -287,7 +299,7 @@ class MeterWorker:
             read()
         except DeviceError as error:
             self._ledger.judge(error)
-        self._last_poll_s = time.monotonic()
+            self._last_poll_s = time.monotonic()
         self._show_mode()
 
     def _read_display(self) -> events.Reading:

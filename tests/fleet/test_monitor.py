@@ -194,6 +194,18 @@ def test_labels_are_read_from_the_meter(start_runtime: Start, fast_emulator: Run
     assert labels.percentiles == ("5", "10", "50", "90", "95")
 
 
+def test_chores_use_the_time_between_slow_polls_and_do_not_delay_them(
+    start_runtime: Start, fast_emulator: RunningEmulator, heard: Heard
+) -> None:
+    runtime = start_runtime(monitor_idle_poll_interval=1.0)
+    unit_id = add(runtime, fast_emulator, monitor_enabled=True)
+    eventually(lambda: runtime.board.status(unit_id).labels.percentiles[4], 5)
+    assert len(heard.readings) <= 3
+    eventually(lambda: len(heard.readings) >= 4)
+    intervals = [(b.at - a.at).total_seconds() for a, b in zip(heard.readings, heard.readings[1:], strict=False)]
+    assert all(0.9 < interval < 1.2 for interval in intervals)
+
+
 def test_a_meter_that_was_never_there_is_an_error_that_says_so(start_runtime: Start, emulator: RunningEmulator) -> None:
     runtime = start_runtime()
     unit_id = add(runtime, emulator)
