@@ -31,6 +31,7 @@ export class LevelChart {
     this.now = now;
     this.windowS = 300;
     this.data = [[], [], []];
+    this.onPoint = () => {};
     this.build();
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(place);
     dark.addEventListener("change", () => this.build());
@@ -54,15 +55,24 @@ export class LevelChart {
     const options = {
       ...this.size(),
       legend: { show: false },
-      cursor: { drag: { x: false, y: false } },
+      cursor: { y: false, drag: { x: false, y: false } },
+      hooks: { setCursor: [() => this.onPoint()] },
       scales: {
         x: { time: true, range: () => [this.now() - this.windowS, this.now()] },
         y: { range: levelRange },
       },
-      axes: [{ ...axis, size: 32, space: 80, values: times }, { ...axis, size: 44, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) }],
+      axes: [{ ...axis, size: 32, space: 80, values: times }, { ...axis, size: 44, space: 20, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) }],
       series: [{}, line("Lp", "--lp", 1.25), line("Leq", "--leq", 2.5)],
     };
     this.plot = new uPlot(options, this.data, this.place);
+  }
+
+  // The point under the pointer: its time, Lp and Leq; null when the pointer is elsewhere.
+  get point() {
+    const index = this.plot.cursor.idx;
+    if (index == null || this.data[0][index] === undefined) return null;
+    const [time, lp, leq] = this.data.map((column) => column[index]);
+    return { time: seconds.format(time * 1000), lp, leq };
   }
 
   show(columns) {

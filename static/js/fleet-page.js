@@ -11,6 +11,7 @@ const tiles = document.getElementById("tiles");
 const template = document.getElementById("tile");
 const clock = new ServerClock();
 const units = new Map();
+let isCurrent = false;
 
 function addTile(entry) {
   const tile = template.content.firstElementChild.cloneNode(true);
@@ -25,8 +26,20 @@ function addTile(entry) {
   return found;
 }
 
-async function loadRoster() {
-  const { devices } = await call("/roster", { clock });
+// What the event stream does not carry: who is on the roster, and each unit's last state.
+async function load() {
+  isCurrent = true;
+  try {
+    show((await call("/roster", { clock })).devices);
+    write(document.getElementById("load-outcome"), "");
+  } catch (error) {
+    isCurrent = false;
+    write(document.getElementById("load-outcome"), `The units could not be loaded: ${error.message}`);
+  }
+  redraw();
+}
+
+function show(devices) {
   for (const entry of devices) (units.get(entry.unit_id) ?? addTile(entry)).store.known(entry);
   const present = new Set(devices.map((entry) => entry.unit_id));
   for (const [unitId, { tile }] of units) {
@@ -49,19 +62,26 @@ function drawTile({ tile, part, store }) {
   tile.classList.toggle("is-stale", verdict.kind !== "live");
   part("verdict").dataset.kind = verdict.kind;
   write(part("verdict"), verdict.text);
-  format.writeLabel(part("tile-leq-label"), names.leq);
-  format.writeLabel(part("tile-lp-label"), names.lp);
+  const isKnown = Boolean(store.labels?.frequency_weighting);
+  format.writeLabel(part("tile-leq-label"), names.leq, isKnown);
+  format.writeLabel(part("tile-lp-label"), names.lp, isKnown);
   write(part("tile-leq"), format.level(frame.leq));
   write(part("tile-lp"), format.level(frame.lp));
   write(part("tile-state"), format.runState(store.frame?.measurement_state, store.frame?.measurement_start_time, clock.now()));
   write(part("tile-age"), view.hasReading ? `${format.age(view.ageS)} old` : "");
+  const flags = (frame.flags ?? []).map(format.flag);
+  part("tile-flags").hidden = flags.length === 0;
+  write(part("tile-flags"), flags.join("; "));
   drawSpark(part("spark"), store.columns);
 }
 
 function drawSpark(canvas, [times, , leqs]) {
   const context = canvas.getContext("2d");
-  const { width, height } = canvas;
-  context.clearRect(0, 0, width, height);
+  const ratio = window.devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  // Setting a canvas's size clears it as well.
+  [canvas.width, canvas.height] = [width * ratio, height * ratio];
+  context.scale(ratio, ratio);
   context.strokeStyle = getComputedStyle(canvas).color;
   context.lineWidth = 2;
   context.beginPath();
@@ -110,8 +130,7 @@ function prepareForm() {
 
 async function begin() {
   prepareForm();
-  const refresh = () => loadRoster().then(redraw, (error) => showLink("waiting", error.message));
-  await refresh();
+  await load();
   new SlmmClient({
     onFrame(frame) {
       clock.heard(Date.parse(frame.timestamp));
@@ -122,9 +141,11 @@ async function begin() {
       units.get(event.unit_id)?.store.status(event);
       redraw();
     },
-    onRoster: refresh,
+    onRoster: load,
     onState(state, detail) {
       showLink(state, detail);
+      if (state === "waiting") isCurrent = false;
+      else if (state === "live" && !isCurrent) load();
     },
   });
   setInterval(redraw, 500);

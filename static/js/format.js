@@ -22,10 +22,11 @@ export function labels(known) {
   };
 }
 
-export function writeLabel(element, [symbol, subscript]) {
+export function writeLabel(element, [symbol, subscript], isKnown = true) {
   const text = `${symbol}${subscript}`;
   if (element.dataset.text === text) return;
   element.dataset.text = text;
+  element.title = isKnown ? "" : "weighting not read yet";
   const sub = document.createElement("sub");
   sub.textContent = subscript;
   element.replaceChildren(symbol, sub);
@@ -72,10 +73,12 @@ const FLAGS = {
 export const flag = (name) => FLAGS[name] ?? `inconsistent figures (${name.replaceAll("_", " ")})`;
 
 // What can be said of a unit at a glance; the text stands beside the colour, never colour alone.
-export function verdict({ isActive, isReachable, reason, isStale, isBlank, ageS, hasReading }) {
+// What ticks stands apart in detail, so that a screen reader is not told the time every second.
+export function verdict({ isRemoved, isActive, isReachable, reason, isStale, isBlank, ageS, hasReading }) {
+  if (isRemoved) return { kind: "grey", text: "no longer on the roster" };
   if (!isActive) return { kind: "grey", text: "deactivated: left alone on request" };
   if (isReachable === false) return { kind: "lost", text: `not reachable${reason ? `: ${reason}` : ""}` };
   if (!hasReading) return { kind: "grey", text: "no reading yet" };
-  if (isBlank || isStale) return { kind: "old", text: `old data: ${age(ageS)} without a reading` };
+  if (isBlank || isStale) return { kind: "old", text: "old data", detail: `: ${age(ageS)} without a reading` };
   return { kind: "live", text: "live" };
 }

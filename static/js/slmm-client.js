@@ -13,6 +13,7 @@
 const FINAL = new Set([401, 403, 404, 422]);
 const FIRST_MS = 1000;
 const LONGEST_MS = 30000;
+const SETTLED_MS = 500;
 
 export class SlmmClient {
   constructor(options = {}) {
@@ -51,7 +52,11 @@ export class SlmmClient {
     source.addEventListener("roster", hear(this.options.onRoster));
     source.addEventListener("alert", hear(this.options.onAlert));
     source.addEventListener("heartbeat", hear(null));
-    source.onopen = () => this.watch();
+    // A stream that stays open is live before anything is said on it; a refusal would come at once.
+    source.onopen = () => {
+      this.watch();
+      this.settled = setTimeout(() => this.tell("live"), SETTLED_MS);
+    };
     // The server's own error events carry data; the browser's do not.
     source.onerror = (event) => (event.data ? this.refused(JSON.parse(event.data)) : this.broken(source));
     this.watch();
@@ -105,6 +110,7 @@ export class SlmmClient {
   drop() {
     clearTimeout(this.watchdog);
     clearTimeout(this.retry);
+    clearTimeout(this.settled);
     this.source?.close();
     this.source = null;
   }

@@ -4,20 +4,41 @@ const TRAIL_GAP_S = 150;
 const LEAST_GAP_S = 5;
 const BLANK_AFTER_S = 60;
 const MOST_POINTS = 9000;
+const CLOCK_WINDOW_MS = 60000;
+const JUMP_MS = 1000;
 
-// The server's clock as this page sees it: the smallest difference ever seen is skew, the rest is delay.
+// The server's clock as this page sees it: the smallest difference seen of late is skew, the rest is delay.
+// Measured against the steady clock, which nobody sets, and only of late, for clocks drift apart over days. The steady
+// clock may stand still while a laptop sleeps: when the wall clock has run ahead of it, readings are taken to be older.
 export class ServerClock {
   constructor() {
-    this.offsetMs = null;
+    this.ahead = null;
+    this.forget();
   }
 
-  heard(serverMs, nowMs = Date.now()) {
-    const offset = nowMs - serverMs;
-    if (this.offsetMs === null || offset < this.offsetMs) this.offsetMs = offset;
+  forget() {
+    this.least = Infinity;
+    this.leastBefore = Infinity;
+    this.windowEndMs = -Infinity;
   }
 
-  now(nowMs = Date.now()) {
-    return nowMs - (this.offsetMs ?? 0);
+  heard(serverMs, wallMs = Date.now(), steadyMs = performance.now()) {
+    const ahead = wallMs - steadyMs;
+    if (Math.abs(ahead - (this.ahead ?? ahead)) > JUMP_MS) this.forget();
+    this.ahead = ahead;
+    if (steadyMs >= this.windowEndMs) {
+      this.leastBefore = this.least;
+      this.least = Infinity;
+      this.windowEndMs = steadyMs + CLOCK_WINDOW_MS;
+    }
+    this.least = Math.min(this.least, steadyMs - serverMs);
+  }
+
+  now(wallMs = Date.now(), steadyMs = performance.now()) {
+    const offset = Math.min(this.least, this.leastBefore);
+    if (offset === Infinity) return wallMs;
+    const jump = wallMs - steadyMs - this.ahead;
+    return steadyMs - offset + (jump > JUMP_MS ? jump : 0);
   }
 }
 
@@ -27,12 +48,14 @@ function median(values) {
 }
 
 export class UnitStore {
-  constructor(unitId, clock) {
+  constructor(unitId, clock, mostPoints = MOST_POINTS) {
     this.unitId = unitId;
     this.clock = clock;
+    this.mostPoints = mostPoints;
     this.frame = null;
     this.labels = null;
     this.isActive = true;
+    this.isRemoved = false;
     this.isReachable = null;
     this.reason = "";
     this.columns = [[], [], []];
@@ -42,6 +65,7 @@ export class UnitStore {
 
   // Configuration and state as GET /roster gives them.
   known(entry) {
+    this.isRemoved = false;
     this.isActive = entry.is_active;
     if (!entry.status) return;
     this.labels = entry.status.labels;
@@ -63,12 +87,19 @@ export class UnitStore {
     }
   }
 
-  // The trail, one point a minute; what the live feed replays replaces its end.
+  // The trail, one point a minute. What the live feed replays replaces its end, whichever comes first.
   backfill(readings) {
+    const live = this.lastLive ? this.columns : [[], [], []];
+    const liveStart = live[0][0] ?? Infinity;
+    this.columns = [[], [], []];
     for (const reading of readings) {
       const at = Date.parse(reading.timestamp) / 1000;
+      if (at >= liveStart - 0.5) break;
       this.append(at, reading.lp, reading.leq, TRAIL_GAP_S);
       this.trailEnd = at;
+    }
+    for (const [index, at] of live[0].entries()) {
+      this.append(at, live[1][index], live[2][index], index ? Infinity : TRAIL_GAP_S);
     }
   }
 
@@ -116,7 +147,7 @@ export class UnitStore {
     times.push(at);
     lps.push(lp);
     leqs.push(leq);
-    if (times.length > MOST_POINTS) for (const column of this.columns) column.splice(0, MOST_POINTS / 10);
+    if (times.length > this.mostPoints) for (const column of this.columns) column.splice(0, Math.ceil(this.mostPoints / 10));
   }
 
   // Seconds between readings of late.
@@ -124,13 +155,14 @@ export class UnitStore {
     return this.intervals.length ? median(this.intervals) : 1;
   }
 
-  ageS(nowMs = Date.now()) {
-    return this.frame ? (this.clock.now(nowMs) - Date.parse(this.frame.timestamp)) / 1000 : Infinity;
+  ageS() {
+    return this.frame ? (this.clock.now() - Date.parse(this.frame.timestamp)) / 1000 : Infinity;
   }
 
-  view(nowMs = Date.now()) {
-    const ageS = this.ageS(nowMs);
+  view() {
+    const ageS = this.ageS();
     return {
+      isRemoved: this.isRemoved,
       isActive: this.isActive,
       isReachable: this.isReachable,
       reason: this.reason,

@@ -17,7 +17,12 @@ const clock = new ServerClock();
 const store = new UnitStore(unitId, clock);
 const chart = new LevelChart(byId("chart"), () => clock.now() / 1000);
 const cells = buildGrid();
+const BUTTONS = [byId("start"), byId("stop")];
+const MOMENT = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 let isDrawn = true;
+let isAsking = false;
+let isCurrent = false;
+let client;
 
 function buildGrid() {
   const found = {};
@@ -39,9 +44,18 @@ function text(id, value) {
 
 function drawLabels() {
   const names = format.labels(store.labels);
-  for (const id of ["leq-label", "legend-leq"]) format.writeLabel(byId(id), names.leq);
-  for (const id of ["lp-label", "legend-lp"]) format.writeLabel(byId(id), names.lp);
-  for (const name of GRID) format.writeLabel(cells[name].term, names[name]);
+  const isKnown = Boolean(store.labels?.frequency_weighting);
+  for (const id of ["leq-label", "legend-leq"]) format.writeLabel(byId(id), names.leq, isKnown);
+  for (const id of ["lp-label", "legend-lp"]) format.writeLabel(byId(id), names.lp, isKnown);
+  for (const name of GRID) format.writeLabel(cells[name].term, names[name], isKnown);
+}
+
+// The newest levels; those under the pointer, with their time, while it is on the chart.
+function drawLegend(frame) {
+  const { time, lp, leq } = chart.point ?? { time: "", ...frame };
+  text("legend-time", time);
+  text("legend-lp-value", `${format.level(lp)} dB`);
+  text("legend-leq-value", `${format.level(leq)} dB`);
 }
 
 function drawFigures(view) {
@@ -55,6 +69,17 @@ function drawFigures(view) {
   const flags = (frame.flags ?? []).map(format.flag);
   byId("flags").hidden = flags.length === 0;
   text("flags", flags.join("; "));
+  drawLegend(frame);
+}
+
+function drawRun({ measurement_state: state, measurement_start_time: startedAt }) {
+  text("run-state", format.runState(state, startedAt, clock.now()));
+  text("period", format.period(state, startedAt, clock.now()));
+  const since = byId("run-since");
+  since.hidden = state !== "Start" || !startedAt;
+  if (since.hidden || since.dateTime === startedAt) return;
+  since.dateTime = startedAt;
+  since.textContent = `since ${MOMENT.format(Date.parse(startedAt))}`;
 }
 
 // Figures at most once per animation frame; age and verdict also without new data.
@@ -63,13 +88,12 @@ function draw() {
   const view = store.view();
   const verdict = format.verdict(view);
   byId("verdict").dataset.kind = verdict.kind;
-  text("verdict", verdict.text);
+  text("verdict-text", verdict.text);
+  text("verdict-detail", verdict.detail ?? "");
   unit.classList.toggle("is-stale", verdict.kind !== "live");
   text("age", view.hasReading ? `${format.age(view.ageS)} old` : "no reading yet");
-  const frame = store.frame ?? {};
-  const run = format.runState(frame.measurement_state, frame.measurement_start_time, clock.now());
-  text("run-state", run);
-  text("period", format.period(frame.measurement_state, frame.measurement_start_time, clock.now()));
+  drawRun(store.frame ?? {});
+  for (const button of BUTTONS) button.disabled = isAsking || view.isRemoved;
   drawLabels();
   drawFigures(view);
   chart.show(store.columns);
@@ -82,8 +106,8 @@ function redraw() {
 }
 
 async function command(verb) {
-  const buttons = [byId("start"), byId("stop")];
-  for (const button of buttons) button.disabled = true;
+  isAsking = true;
+  for (const button of BUTTONS) button.disabled = true;
   text("outcome", `${verb} sent; waiting for the meter …`);
   try {
     await call(`${path}/${verb}`, { method: "POST" });
@@ -91,7 +115,8 @@ async function command(verb) {
   } catch (error) {
     text("outcome", `The meter did not ${verb}: ${error.message}`);
   }
-  for (const button of buttons) button.disabled = false;
+  isAsking = false;
+  redraw();
 }
 
 function chooseWindow(button) {
@@ -102,6 +127,32 @@ function chooseWindow(button) {
   redraw();
 }
 
+// What the event stream does not carry: configuration, last state and, before anything live, the trail.
+async function load() {
+  isCurrent = true;
+  try {
+    const { devices } = await call("/roster", { clock });
+    const entry = devices.find((device) => device.unit_id === unitId);
+    if (entry) {
+      store.known(entry);
+      store.backfill((await call(`${path}/history?hours=2`)).readings);
+    } else {
+      store.isRemoved = true;
+    }
+    text("load-outcome", "");
+  } catch (error) {
+    isCurrent = false;
+    text("load-outcome", `The past could not be loaded: ${error.message}`);
+  }
+  redraw();
+}
+
+function removed() {
+  store.isRemoved = true;
+  client.close("the unit was removed");
+  redraw();
+}
+
 async function begin() {
   text("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
   for (const button of document.querySelectorAll("[data-window-s]")) {
@@ -109,14 +160,9 @@ async function begin() {
   }
   byId("start").addEventListener("click", () => command("start"));
   byId("stop").addEventListener("click", () => command("stop"));
-  try {
-    const [roster, history] = await Promise.all([call("/roster", { clock }), call(`${path}/history?hours=2`, { clock })]);
-    store.known(roster.devices.find((device) => device.unit_id === unitId));
-    store.backfill(history.readings);
-  } catch (error) {
-    text("outcome", `The past could not be loaded: ${error.message}`);
-  }
-  new SlmmClient({
+  chart.onPoint = redraw;
+  await load();
+  client = new SlmmClient({
     units: [unitId],
     lastEventId: "earliest",
     onFrame(frame) {
@@ -128,7 +174,12 @@ async function begin() {
       store.status(event);
       redraw();
     },
-    onState: showLink,
+    onRoster: ({ change }) => (change === "removed" ? removed() : load()),
+    onState(state, detail) {
+      showLink(state, detail);
+      if (state === "waiting") isCurrent = false;
+      else if (state === "closed" || (state === "live" && !isCurrent)) load();
+    },
   });
   setInterval(redraw, 500);
   redraw();

@@ -74,6 +74,14 @@ class Driver:
         """A picture of the whole page."""
         self.page.screenshot(path=path, full_page=True)
 
+    def refuse_once(self, pattern: str) -> None:
+        """Answer the next request to *pattern* with 502, as a proxy does while the service restarts."""
+        self.page.route(pattern, lambda route: route.fulfill(status=502, body="bad gateway"), times=1)
+
+    def hover(self, selector: str) -> None:
+        """Put the pointer on the middle of an element."""
+        self.page.hover(selector)
+
     def complaints(self) -> list[str]:
         """Errors of the page since the last call."""
         found, self.errors = self.errors, []

@@ -1,0 +1,139 @@
+"""The pure modules of the pages, run by the browser that has to run them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.conftest import Browser
+from tests.server import RunningServer
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(server: Callable[..., RunningServer], browser: Browser) -> Browser:
+    browser.open(f"{server().url}/")
+    return browser
+
+
+def test_labels_carry_the_weightings_once_they_are_known(page: Browser) -> None:
+    known, unknown = page.evaluate(
+        """(async () => {
+          const { labels } = await import('/static/js/format.js');
+          const read = (given) => Object.fromEntries(
+            Object.entries(labels(given)).map(([name, [symbol, subscript]]) => [name, symbol + subscript]));
+          return [read({ frequency_weighting: 'C', time_weighting: 'S', percentiles: ['5', '10', '50', '90', null] }),
+                  read(null)];
+        })()"""
+    )
+    assert {name: known[name] for name in ("lp", "leq", "le", "lmax", "lmin", "ln1", "ln4")} == {
+        "lp": "LCS",
+        "leq": "LCeq",
+        "le": "LCE",
+        "lmax": "LCSmax",
+        "lmin": "LCSmin",
+        "ln1": "LC5",
+        "ln4": "LC90",
+    }
+    assert (unknown["lp"], unknown["leq"]) == ("Lp", "Leq")
+    assert "LN1" not in unknown.values()
+
+
+def test_levels_ages_and_run_states_as_they_are_written(page: Browser) -> None:
+    written = page.evaluate(
+        """(async () => {
+          const f = await import('/static/js/format.js');
+          const noon = Date.UTC(2026, 0, 1, 12);
+          return [f.level(68), f.level(null), f.age(0.84), f.age(12.4), f.age(-3), f.age(600), f.elapsed(90061),
+                  f.runState('Start', '2026-01-01T10:59:57Z', noon), f.runState('Start', null, noon),
+                  f.runState('Stop', null, noon), f.runState(null, null, noon), f.runState('Pause', null, noon)];
+        })()"""
+    )
+    assert written == [
+        "68.0",
+        "–",
+        "0.8 s",
+        "12 s",
+        "0.0 s",
+        "10 min",
+        "1 d 01:01:01",
+        "measuring for 01:00:03",
+        "measuring, since before we looked",
+        "stopped",
+        "run state not known yet",
+        "run state not known yet",
+    ]
+
+
+def test_figures_grow_stale_after_three_expected_frames_and_are_blank_after_a_minute(page: Browser) -> None:
+    found = page.evaluate(
+        """(async () => {
+          const { UnitStore } = await import('/static/js/store.js');
+          const start = Date.UTC(2026, 0, 1, 12);
+          const clock = { at: start, now() { return this.at; } };
+          const follow = (cadenceS) => {
+            const store = new UnitStore('u', clock);
+            for (let index = 0; index < 6; index++) {
+              const timestamp = new Date(start + 1000 * cadenceS * (index - 5)).toISOString();
+              store.take({ timestamp, feed_status: 'ok', lp: 60, leq: 60 });
+            }
+            return (ageS) => {
+              clock.at = start + 1000 * ageS;
+              const view = store.view();
+              return [view.isStale, view.isBlank];
+            };
+          };
+          const everySecond = follow(1), everyTen = follow(10);
+          return [everySecond(3.4), everySecond(3.6), everySecond(59), everySecond(61), everyTen(29), everyTen(31)];
+        })()"""
+    )
+    assert found == [
+        [False, False],
+        [True, False],
+        [True, False],
+        [True, True],
+        [False, False],
+        [True, False],
+    ]
+
+
+def test_age_survives_a_delayed_replay_and_a_browser_clock_that_jumps(page: Browser) -> None:
+    found = page.evaluate(
+        """(async () => {
+          const { ServerClock } = await import('/static/js/store.js');
+          const clock = new ServerClock();
+          let server = 1e12, browser = 1e12 + 5000, steady = 0;
+          const pass = (seconds, delayMs = 20) => {
+            for (let second = 0; second < seconds; second++) {
+              server += 1000; browser += 1000; steady += 1000;
+              clock.heard(server - delayMs, browser, steady);
+            }
+          };
+          const skew = () => clock.now(browser, steady) - server;
+          clock.heard(server - 600000, browser, steady);  // the replay begins ten minutes back
+          pass(3);
+          const seen = [skew()];
+          pass(1, 8000);  // one frame came late: that is delay, not a clock
+          seen.push(skew());
+          browser += 3600000;  // an hour forward, as when daylight saving is set by hand
+          pass(1);
+          seen.push(skew());
+          browser -= 7200000;
+          pass(1);
+          seen.push(skew());
+          return seen;
+        })()"""
+    )
+    assert all(abs(skew) <= 50 for skew in found), found
+
+
+def test_a_reading_from_before_the_laptop_slept_is_old_when_it_wakes(page: Browser) -> None:
+    age_s = page.evaluate(
+        """(async () => {
+          const { ServerClock } = await import('/static/js/store.js');
+          const clock = new ServerClock();
+          clock.heard(1e12, 1e12, 0);
+          return (clock.now(1e12 + 3600000, 100) - 1e12) / 1000;  // the steady clock stood still meanwhile
+        })()"""
+    )
+    assert age_s >= 3600

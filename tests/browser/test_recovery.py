@@ -1,0 +1,97 @@
+"""What the live pages missed or could not load is made good, and what ended is told in words."""
+
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from slmm.emulator.process import RunningEmulator
+from tests.browser.conftest import Browser
+from tests.server import RunningServer
+
+pytestmark = pytest.mark.browser
+
+CONNECTED = "document.querySelector('#link').dataset.state === 'live'"
+VERDICT = "document.querySelector('#verdict').textContent"
+
+
+@pytest.fixture
+def running(server: Callable[..., RunningServer], emulator: RunningEmulator) -> RunningServer:
+    started = server()
+    started.add("meter-0", emulator.meters[0])
+    return started
+
+
+def test_units_appear_although_the_first_answer_was_a_502(running: RunningServer, browser: Browser) -> None:
+    browser.refuse_once("**/api/nl43/roster")
+    browser.open(f"{running.url}/")
+    browser.until("document.querySelectorAll('.tile').length === 1")
+    browser.until("document.querySelector('.tile .verdict').textContent === 'live'")
+    browser.until(CONNECTED)
+
+
+def test_the_past_of_a_unit_is_loaded_although_the_first_answer_was_a_502(
+    running: RunningServer, browser: Browser
+) -> None:
+    browser.refuse_once("**/api/nl43/roster")
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until("document.querySelector('#leq-label').textContent === 'LAeq'", 40)
+    browser.until("document.querySelector('#outcome').textContent === ''")
+
+
+def test_an_empty_roster_is_connected_before_anything_is_heard(
+    server: Callable[..., RunningServer], browser: Browser
+) -> None:
+    started = server()  # its first heartbeat comes after 25 s
+    browser.open(f"{started.url}/")
+    browser.until(CONNECTED, 10)
+
+
+def test_a_unit_added_while_the_service_was_away_appears(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    browser.open(f"{running.url}/")
+    browser.until("document.querySelectorAll('.tile').length === 1")
+    browser.until(CONNECTED)
+    running.kill()
+    browser.until("document.querySelector('#link').dataset.state !== 'live'")
+    running.start()
+    running.add("meter-1", emulator.meters[1])
+    browser.until("document.querySelectorAll('.tile').length === 2", 60)
+
+
+def test_a_deactivated_and_a_removed_unit_are_told_in_words(running: RunningServer, browser: Browser) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(f"{VERDICT} === 'live'")
+    assert requests.post(f"{running.api}/meter-0/deactivate", timeout=20).status_code == 200
+    browser.until(f"{VERDICT}.startsWith('deactivated')")
+    assert requests.post(f"{running.api}/meter-0/activate", timeout=20).status_code == 200
+    browser.until(f"{VERDICT} === 'live'")
+    assert requests.delete(f"{running.api}/meter-0/config", timeout=20).status_code == 200
+    browser.until(f"{VERDICT} === 'no longer on the roster'")
+    browser.until("document.querySelector('#unit').classList.contains('is-stale')")
+    browser.until("document.querySelector('#start').disabled && document.querySelector('#stop').disabled")
+
+
+def test_what_is_read_aloud_does_not_tick(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(f"{VERDICT} === 'live'")
+    emulator.client.fault(0, "unplugged")
+    browser.until(f"/^old data: \\d+(\\.\\d)? s without a reading$/.test({VERDICT})")
+    assert browser.evaluate("document.querySelector('#verdict [role=status]').textContent") == "old data"
+    assert (
+        browser.evaluate("document.querySelector('#verdict').closest('[role=status], [aria-live]')") is None
+    )
+
+
+def test_the_legend_gives_the_newest_levels_and_those_under_the_pointer(
+    running: RunningServer, browser: Browser
+) -> None:
+    browser.open(f"{running.url}/unit/meter-0")
+    shown = "document.querySelector('#legend-lp-value').textContent"
+    browser.until(f"/^\\d+\\.\\d dB$/.test({shown})")
+    assert browser.text("#legend-time") == ""
+    browser.hover("#chart .u-over")
+    browser.until("/^\\d\\d:\\d\\d:\\d\\d$/.test(document.querySelector('#legend-time').textContent)")
