@@ -73,17 +73,13 @@ def test_a_deactivated_and_a_removed_unit_are_told_in_words(running: RunningServ
     browser.until("document.querySelector('#start').disabled && document.querySelector('#stop').disabled")
 
 
-def test_what_is_read_aloud_does_not_tick(
-    running: RunningServer, emulator: RunningEmulator, browser: Browser
-) -> None:
+def test_what_is_read_aloud_does_not_tick(running: RunningServer, emulator: RunningEmulator, browser: Browser) -> None:
     browser.open(f"{running.url}/unit/meter-0")
     browser.until(f"{VERDICT} === 'live'")
     emulator.client.fault(0, "unplugged")
     browser.until(f"/^old data: \\d+(\\.\\d)? s without a reading$/.test({VERDICT})")
     assert browser.evaluate("document.querySelector('#verdict [role=status]').textContent") == "old data"
-    assert (
-        browser.evaluate("document.querySelector('#verdict').closest('[role=status], [aria-live]')") is None
-    )
+    assert browser.evaluate("document.querySelector('#verdict').closest('[role=status], [aria-live]')") is None
 
 
 def test_the_legend_gives_the_newest_levels_and_those_under_the_pointer(
