@@ -83,6 +83,10 @@ class CommandError(Refused):
     meaning = "command not recognised"
 
 
+class NotSupported(CommandError):
+    """R+0001 for a command that this meter does not have; the message says what to do instead."""
+
+
 class ParameterError(Refused):
     """R+0002: count, type or value of a parameter is wrong."""
 

@@ -90,6 +90,65 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedLevels:
+    """100 ms of sound from a DRD stream; levels are those of the 100 ms, not of the measurement."""
+
+    unit_id: str
+    at: datetime
+    main: Levels
+    raw: str
+    counter: int
+    run_state: RunState | None = None
+    measurement_started_at: datetime | None = None
+    device_clock: datetime | None = None
+    """The meter's own clock, naive local time; None where ``DRD?status`` is not to be had."""
+    power: str | None = None
+    battery: str | None = None
+    sd_free_mb: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """A DRD stream that cannot go on, and why; who followed it is told and let go."""
+
+    unit_id: str
+    at: datetime
+    reason: str
+
+
+class LogLevel(StrEnum):
+    """How much an entry of a device's log matters."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class LogCategory(StrEnum):
+    """What an entry of a device's log is about; names are those of 0.4.0."""
+
+    TCP = "TCP"
+    FTP = "FTP"
+    POLL = "POLL"
+    COMMAND = "COMMAND"
+    STATE = "STATE"
+    SYNC = "SYNC"
+    ALERT = "ALERT"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of a device's log."""
+
+    unit_id: str
+    at: datetime
+    level: LogLevel
+    category: LogCategory
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContactChange:
     """A meter became unreachable, or can be reached again."""
 
@@ -130,6 +189,16 @@ class LabelsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldChange:
+    """Something holds the meter, so that its silence is no failure; or lets go of it."""
+
+    unit_id: str
+    at: datetime
+    held_by: str | None
+    """What holds it, in words, such as ``download of /NL-43/Auto_0019``."""
+
+
+@dataclass(frozen=True, slots=True)
 class RosterChange:
     """A unit was added, changed or removed."""
 
@@ -137,3 +206,23 @@ class RosterChange:
     at: datetime
     change: str
     """``added``, ``changed`` or ``removed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationChange:
+    """A long operation on a meter (settings, cycle, download) began, made progress or ended."""
+
+    unit_id: str
+    at: datetime
+    operation_id: str
+    kind: str
+    state: str
+    """``running``, ``done`` or ``failed``."""
+    step: str
+    """What is being done now, in words."""
+    done: int = 0
+    total: int | None = None
+    """Progress in ``unit``; None while the total is not known."""
+    unit: str = "steps"
+    """``steps`` or ``bytes``."""
+    error: str | None = None

@@ -17,11 +17,16 @@ logger = logging.getLogger(__name__)
 _namespace = Namespace()
 
 reading_taken = _namespace.signal("reading-taken", "event: events.Reading")
+levels_streamed = _namespace.signal("levels-streamed", "event: events.StreamedLevels")
+stream_ended = _namespace.signal("stream-ended", "event: events.StreamEnd")
 contact_changed = _namespace.signal("contact-changed", "event: events.ContactChange")
 measurement_changed = _namespace.signal("measurement-changed", "event: events.MeasurementChange")
 mode_changed = _namespace.signal("mode-changed", "event: events.ModeChange")
 labels_read = _namespace.signal("labels-read", "event: events.LabelsRead")
+hold_changed = _namespace.signal("hold-changed", "event: events.HoldChange")
 roster_changed = _namespace.signal("roster-changed", "event: events.RosterChange")
+operation_changed = _namespace.signal("operation-changed", "event: events.OperationChange")
+logged = _namespace.signal("logged", "event: events.LogEntry")
 
 
 def publish(signal: NamedSignal, event: Any) -> None:

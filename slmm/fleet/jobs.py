@@ -1,4 +1,4 @@
-"""A job: something to do with a meter, a deadline, and one caller who waits for the result."""
+"""Jobs: something to do with a meter and one caller who waits for the result; and the queue they stand in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeVar
 
 import gevent
 from gevent.event import AsyncResult
+from gevent.queue import Empty, Full, PriorityQueue
 
-from slmm.errors import DeviceError, DeviceTimeout, SlmmError
+from slmm.errors import DeviceBusy, DeviceError, DeviceTimeout, SlmmError
 from slmm.nl43.meter import Meter
 
 logger = logging.getLogger(__name__)
@@ -22,11 +23,13 @@ _order = itertools.count()
 
 
 class Priority(IntEnum):
-    """Lower goes first; every job goes before the next poll."""
+    """Lower goes first; every job but a step goes before the next poll."""
 
     LETTING_GO = 0
     PERSON = 1
-    CHORE = 2
+    STEP = 2
+    """One command of a long operation: a poll that is due takes turns with these."""
+    CHORE = 3
 
 
 class Job(Generic[T]):
@@ -34,6 +37,7 @@ class Job(Generic[T]):
 
     def __init__(self, action: Callable[[Meter], T], what: str, priority: Priority = Priority.PERSON) -> None:
         self.what = what
+        self.priority = priority
         self.has_begun = False
         self._action = action
         self._place = (priority, next(_order))
@@ -75,3 +79,47 @@ class Job(Generic[T]):
             stage = "did not finish" if self.has_begun else "did not get its turn"
             raise DeviceTimeout(f"{self.what} {stage} within {timeout_s:g} s") from timeout
         return value
+
+
+class JobQueue:
+    """What waits to be done with one meter, in order of priority."""
+
+    def __init__(self, unit_id: str, size: int) -> None:
+        self._unit_id = unit_id
+        self._size = size
+        self._jobs: PriorityQueue = PriorityQueue(maxsize=size)
+
+    def put(self, job: Job[Any]) -> None:
+        """Line up; raises DeviceBusy when too many wait."""
+        try:
+            self._jobs.put_nowait(job)
+        except Full as full:
+            raise DeviceBusy(f"{self._unit_id} has {self._size} commands waiting; try again") from full
+
+    def wake(self) -> None:
+        """Make whoever waits in ``take`` look again at what is due."""
+        if self._jobs.empty():  # else it is awake already
+            self._jobs.put_nowait(Job(lambda meter: None, "look again", Priority.CHORE))
+
+    @property
+    def head(self) -> Priority | None:
+        """The priority of the next job; None when none waits."""
+        return None if self._jobs.empty() else self._jobs.peek_nowait().priority
+
+    def take(self, timeout_s: float | None) -> Job[Any] | None:
+        """The next job, or None when none has come within *timeout_s*; None waits for ever."""
+        try:
+            job: Job[Any] = self._jobs.get(timeout=timeout_s) if timeout_s != 0.0 else self._jobs.get_nowait()
+        except Empty:
+            return None
+        return job
+
+    def drop_wakes(self) -> None:
+        """Take away what only asks to look again."""
+        while self.head is Priority.CHORE:
+            self._jobs.get_nowait()
+
+    def cancel_all(self, error: SlmmError) -> None:
+        """Tell every caller that the job will not be run."""
+        while job := self.take(0.0):
+            job.cancel(error)

@@ -7,13 +7,18 @@ import time
 from datetime import UTC, datetime
 
 from slmm import events, signals
-from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, NotConfirmed, Refused
+from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, Garbled, NotConfirmed, Refused
+from slmm.events import LogCategory, LogLevel
 from slmm.fleet import contact
 from slmm.fleet.contact import Contact
-from slmm.nl43.readings import quality_flags
+from slmm.fleet.journal import Journal
+from slmm.nl43.readings import decode_stream_status, quality_flags
 from slmm.storage.board import StatusBoard
 
 logger = logging.getLogger(__name__)
+
+BATTERY_WORDS = {"F": "Full", "M": "Middle", "L": "Low", "D": "Dead", "E": "Empty"}
+"""The letters of ``DRD?status`` (comm. guide p. 92); of the words only Full was ever seen on a meter."""
 
 
 def utc_now() -> datetime:
@@ -24,13 +29,14 @@ def utc_now() -> datetime:
 class Ledger:
     """The book a worker keeps about its meter."""
 
-    def __init__(self, unit_id: str, board: StatusBoard) -> None:
+    def __init__(self, unit_id: str, board: StatusBoard, journal: Journal) -> None:
         self.unit_id = unit_id
         self.status = board.status(unit_id)
         self.contact = Contact()
         self.state_read_s: float | None = None
         """Monotonic time of the last recognised run state; None when it has to be read anew."""
         self._board = board
+        self._journal = journal
         self._lost_s: float | None = None
         self._previous: events.Levels | None = None
 
@@ -59,6 +65,48 @@ class Ledger:
         signals.publish(signals.reading_taken, reading)
         return reading
 
+    def take_streamed(self, line: str) -> None:
+        """A DRD line that has just arrived; one that makes no sense is counted in the log and left out."""
+        try:
+            told = decode_stream_status(line)
+        except Garbled as error:
+            self._journal.write(LogLevel.WARNING, LogCategory.COMMAND, f"a line of the stream is garbled: {error}")
+            return
+        status = self.status
+        if told.run_state is not None:
+            self.take_run_state(told.run_state)
+        status.battery_level = BATTERY_WORDS.get(told.battery or "", status.battery_level)
+        status.power_source = told.power or status.power_source
+        if told.sd_free_mb is not None:
+            status.sd_remaining_mb = f"{told.sd_free_mb:g}"
+        streamed = events.StreamedLevels(
+            unit_id=self.unit_id,
+            at=utc_now(),
+            main=told.frame.channels[0],
+            raw=line,
+            counter=told.frame.counter,
+            run_state=status.run_state,
+            measurement_started_at=status.measurement_started_at,
+            device_clock=told.clock,
+            power=told.power,
+            battery=told.battery,
+            sd_free_mb=told.sd_free_mb,
+        )
+        if self.contact.failures or status.is_reachable is not True:
+            self.judge(None)
+        signals.publish(signals.levels_streamed, streamed)
+
+    def refuse_stream(self, refusal: Refused) -> None:
+        """The meter will not stream: those who wait for it are told."""
+        self.judge(refusal)
+        reason = f"{self.unit_id} does not stream: {refusal}"
+        signals.publish(signals.stream_ended, events.StreamEnd(self.unit_id, utc_now(), reason))
+
+    def hold(self, held_by: str | None) -> None:
+        """Something holds the meter, or has let go of it (None)."""
+        self.status.held_by = held_by
+        signals.publish(signals.hold_changed, events.HoldChange(self.unit_id, utc_now(), held_by))
+
     def take_labels(self, labels: events.Labels) -> None:
         """Weightings and percentiles that differ from what was known."""
         self.status.labels = labels
@@ -75,6 +123,10 @@ class Ledger:
         self.status.measurement_started_at = now if before and state is events.RunState.MEASURING else None
         self._previous = self._previous and events.Levels()  # a new run owes nothing to the old one
         self._board.mark_changed(self.unit_id)
+        words = "a measurement runs" if state is events.RunState.MEASURING else "no measurement runs"
+        if before is not None:
+            words = "measurement started" if state is events.RunState.MEASURING else "measurement stopped"
+        self._journal.write(LogLevel.INFO, LogCategory.STATE, words)
         if before is not None:
             change = events.MeasurementChange(self.unit_id, now, state, self.status.measurement_started_at)
             signals.publish(signals.measurement_changed, change)
@@ -104,6 +156,10 @@ class Ledger:
             self._tell_contact(is_reachable=True, reason=f"answers again after {away_s:.0f} s")
 
     def _failed(self, error: DeviceError) -> None:
+        if self.status.held_by is not None:  # its silence is no failure
+            self.status.last_error = f"held by {self.status.held_by}: {error}"
+            self._board.mark_changed(self.unit_id)
+            return
         level = logging.DEBUG if self.contact.failures else logging.WARNING
         logger.log(level, "%s: %s", self.unit_id, error)
         self.contact, change = contact.failed(self.contact)
@@ -119,5 +175,7 @@ class Ledger:
             self._tell_contact(is_reachable=False, reason=str(error))
 
     def _tell_contact(self, *, is_reachable: bool, reason: str) -> None:
+        level, words = (LogLevel.INFO, "reachable again") if is_reachable else (LogLevel.ERROR, "unreachable")
+        self._journal.write(level, LogCategory.STATE, f"{words}: {reason}")
         change = events.ContactChange(self.unit_id, utc_now(), is_reachable, reason)
         signals.publish(signals.contact_changed, change)

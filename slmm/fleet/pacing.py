@@ -26,6 +26,8 @@ class Demand:
     is_allowed: bool
     """Device active, TCP enabled, service not in standby."""
     watchers: int = 0
+    stream_watchers: int = 0
+    """Viewers of the 100 ms stream (DRD)."""
     is_kept_alive: bool = False
     background_s: float | None = None
     """Interval of the background poller, or None when it is off for this device."""
@@ -58,7 +60,8 @@ def interval_s(demand: Demand, failures: int, cadences: Cadences) -> float | Non
     if mode is FeedMode.OFF:
         return None
     if mode is FeedMode.WATCHED:
-        usual_s = cadences.watched_s
+        # Each reading interrupts a stream for about two seconds.
+        usual_s = max(cadences.watched_s, cadences.idle_s) if demand.stream_watchers else cadences.watched_s
     else:
         usual_s = cadences.idle_s if mode is FeedMode.IDLE else demand.background_s or 0.0
     if failures == 0:

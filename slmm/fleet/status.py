@@ -21,6 +21,8 @@ class MonitorStatus:
     mode: FeedMode
     interval_s: float | None
     """Seconds between polls at present, back-off included; None when it is not read."""
+    stream_subscribers: int = 0
+    held_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ def monitor_status(worker: MeterWorker) -> MonitorStatus:
         reachable=worker.status.is_reachable,
         mode=worker.mode,
         interval_s=worker.interval_s,
+        stream_subscribers=worker.stream_watchers,
+        held_by=worker.held_by,
     )
 
 

@@ -11,6 +11,7 @@ import gevent
 
 from slmm import events, signals
 from slmm.errors import NotFound, Standby
+from slmm.fleet.jobs import Priority
 from slmm.fleet.pacing import Cadences
 from slmm.fleet.status import (
     ConnectionStatus,
@@ -21,7 +22,8 @@ from slmm.fleet.status import (
     poll_status,
 )
 from slmm.fleet.worker import STOP_WITHIN_S, MeterWorker
-from slmm.nl43.meter import LinkTimes, Meter
+from slmm.nl43.link import LinkTimes
+from slmm.nl43.meter import Meter
 from slmm.storage.board import StatusBoard
 from slmm.storage.devices import Device, Roster
 
@@ -54,6 +56,7 @@ class Fleet:
         self._cadences = cadences
         self._workers: dict[str, MeterWorker] = {}
         self._watchers: dict[str, int] = {}
+        self._stream_watchers: dict[str, int] = {}
         self._is_running = False
         self._revivals: set[gevent.Greenlet] = set()
 
@@ -84,6 +87,7 @@ class Fleet:
             self._board,
             first_delay_s=first_delay_s,
             watchers=self._watchers.get(device.unit_id, 0),
+            stream_watchers=self._stream_watchers.get(device.unit_id, 0),
             is_standby=self.is_standby,
         )
         self._workers[device.unit_id] = worker
@@ -106,6 +110,7 @@ class Fleet:
         worker = self._workers.get(event.unit_id)
         if event.unit_id not in self._roster:
             self._watchers.pop(event.unit_id, None)
+            self._stream_watchers.pop(event.unit_id, None)
             if worker is not None:
                 del self._workers[event.unit_id]
                 worker.stop()
@@ -120,6 +125,12 @@ class Fleet:
         self._watchers[unit_id] = count
         if worker := self._workers.get(unit_id):
             worker.set_watchers(count)
+
+    def set_stream_watchers(self, unit_id: str, count: int) -> None:
+        """The hub tells how many viewers the 100 ms stream of a unit has."""
+        self._stream_watchers[unit_id] = count
+        if worker := self._workers.get(unit_id):
+            worker.set_stream_watchers(count)
 
     def standby(self) -> None:
         """Let go of every device connection and keep them free."""
@@ -150,9 +161,16 @@ class Fleet:
             raise NotFound(f"there is no unit {unit_id!r}")
         return worker
 
-    def request(self, unit_id: str, action: Callable[[Meter], T], what: str, timeout_s: float = REQUEST_TIMEOUT_S) -> T:
+    def request(
+        self,
+        unit_id: str,
+        action: Callable[[Meter], T],
+        what: str,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        priority: Priority = Priority.PERSON,
+    ) -> T:
         """Run *action* on the meter in its turn and wait; raises what the action raises, or DeviceBusy."""
-        return self.worker(unit_id).request(action, what, timeout_s)
+        return self.worker(unit_id).request(action, what, timeout_s, priority)
 
     def read_now(self, unit_id: str) -> events.Reading:
         """A fresh reading, stored and published like a poll."""

@@ -11,16 +11,25 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import gevent
-from gevent.queue import Empty, Full, PriorityQueue
 
 from slmm import events, signals
-from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, DeviceUnreachable
+from slmm.errors import (
+    ConnectionLost,
+    DeviceBusy,
+    DeviceDisabled,
+    DeviceError,
+    DeviceTimeout,
+    DeviceUnreachable,
+    Refused,
+)
 from slmm.fleet import pacing
-from slmm.fleet.jobs import Job, Priority
+from slmm.fleet.jobs import Job, JobQueue, Priority
+from slmm.fleet.journal import Journal
 from slmm.fleet.labels import LabelReader
 from slmm.fleet.ledger import Ledger, utc_now
 from slmm.fleet.pacing import Cadences, Demand
-from slmm.nl43.meter import LinkTimes, Meter
+from slmm.nl43.link import LinkTimes
+from slmm.nl43.meter import Meter
 from slmm.storage.board import StatusBoard, UnitStatus
 from slmm.storage.devices import Device
 
@@ -30,6 +39,9 @@ T = TypeVar("T")
 
 QUEUE_JOBS = 8
 STOP_WITHIN_S = 2.0
+STREAM_WAIT_S = 0.25
+STREAM_RETRY_S = 30.0
+"""Pause after a meter has refused to stream."""
 READINGS_PER_CHORE = 4
 """Readings between two exchanges that show no levels, so that a feed is never halved by them."""
 
@@ -46,6 +58,7 @@ class MeterWorker:
         *,
         first_delay_s: float = 0.0,
         watchers: int = 0,
+        stream_watchers: int = 0,
         is_standby: bool = False,
     ) -> None:
         self.device = device
@@ -53,17 +66,22 @@ class MeterWorker:
         self.cadences = cadences
         self.mode = events.FeedMode.OFF
         self.watchers = watchers
+        self.stream_watchers = stream_watchers
         self.is_standby = is_standby
         self.demand = self._new_demand()
         """Why this meter is read at present; made anew when a reason changes, not at every poll."""
-        self._ledger = Ledger(device.unit_id, board)
+        self.journal = Journal(device.unit_id)
+        self._ledger = Ledger(device.unit_id, board, self.journal)
         self._meter = self._new_meter()
         self._labels = LabelReader()
-        self._jobs: PriorityQueue = PriorityQueue(maxsize=QUEUE_JOBS)
+        self._jobs = JobQueue(device.unit_id, QUEUE_JOBS)
         self._is_stopping = False
         self._last_poll_s: float | None = None
         self._not_before_s = time.monotonic() + first_delay_s
         self._readings_since_chore = 0
+        self._owes_poll = False
+        """The last turn was a step of a long operation: a poll that is due goes next."""
+        self._stream_not_before_s = 0.0
         self._greenlet: gevent.Greenlet | None = None
 
     def __repr__(self) -> str:
@@ -85,8 +103,9 @@ class MeterWorker:
         return self._meter
 
     def _new_meter(self) -> Meter:
+        device = self.device
         return Meter(
-            self.device.unit_id, self.device.host, self.device.tcp_port, self.times, self._ledger.take_run_state
+            device.unit_id, device.host, device.tcp_port, self.times, self._ledger.take_run_state, self.journal
         )
 
     # -- what others call -----------------------------------------------------------------------
@@ -101,7 +120,7 @@ class MeterWorker:
     def stop(self) -> None:
         """Ask the worker to finish its exchange and let go; ``join`` waits for it."""
         self._is_stopping = True
-        self._wake()
+        self._jobs.wake()
 
     def join(self, timeout_s: float = STOP_WITHIN_S) -> None:
         """Wait for the end; a worker still in an exchange by then is cut off and its connection closed."""
@@ -117,7 +136,7 @@ class MeterWorker:
         moved = (device.host, device.tcp_port) != (self.device.host, self.device.tcp_port)
         self.device = device
         if moved:
-            self._submit(Job(self._move, "move to the new address", Priority.LETTING_GO))
+            self._jobs.put(Job(self._move, "move to the new address", Priority.LETTING_GO))
         self._reconsider()
 
     def set_watchers(self, count: int) -> None:
@@ -126,19 +145,47 @@ class MeterWorker:
         if was_watched != (count > 0):
             self._reconsider()
 
+    def set_stream_watchers(self, count: int) -> None:
+        """How many viewers follow the 100 ms stream of this unit now."""
+        was_streamed, self.stream_watchers = self.stream_watchers > 0, count
+        if was_streamed != (count > 0):
+            self._stream_not_before_s = 0.0
+            self._reconsider()
+
+    def hold(self, held_by: str | None) -> None:
+        """A transfer holds the meter, in words, or has let go: its silence meanwhile is no failure."""
+        self._ledger.hold(held_by)
+        if held_by is None:
+            self._reconsider()
+
+    @property
+    def held_by(self) -> str | None:
+        """What holds the meter, in words."""
+        return self._ledger.status.held_by
+
     def set_standby(self, is_standby: bool) -> None:
         """Hold no connection, or take up again."""
         self.is_standby = is_standby
         self._reconsider()
 
-    def request(self, action: Callable[[Meter], T], what: str, timeout_s: float) -> T:
-        """Run *action* in the meter's turn, before the next poll; waits in the caller's greenlet."""
+    def request(
+        self, action: Callable[[Meter], T], what: str, timeout_s: float, priority: Priority = Priority.PERSON
+    ) -> T:
+        """Run *action* in the meter's turn, before the next poll; waits in the caller's greenlet.
+
+        Raises DeviceBusy instead of a time-out while a transfer holds the meter.
+        """
         if not (self.device.is_active and self.device.tcp_enabled):
             why = "TCP is disabled" if self.device.is_active else "the unit is deactivated"
             raise DeviceDisabled(f"{what}: {why} for {self.unit_id}")
-        job = Job(action, what)
-        self._submit(job)
-        return job.wait(timeout_s)
+        job = Job(action, what, priority)
+        self._jobs.put(job)
+        try:
+            return job.wait(timeout_s)
+        except (DeviceTimeout, DeviceUnreachable, ConnectionLost) as error:
+            if self.held_by is None:
+                raise
+            raise DeviceBusy(f"{self.unit_id} is held by {self.held_by}: {error}", retry_after_s=10.0) from error
 
     def read_now(self, timeout_s: float) -> events.Reading:
         """A fresh reading, stored and published like a poll."""
@@ -147,7 +194,7 @@ class MeterWorker:
     def disconnect(self, timeout_s: float) -> bool:
         """Close the connection after the command in flight; tells whether there was one."""
         job = Job(lambda meter: meter.close(), "disconnect", Priority.LETTING_GO)
-        self._submit(job)
+        self._jobs.put(job)
         return job.wait(timeout_s)
 
     def _new_demand(self) -> Demand:
@@ -155,6 +202,7 @@ class MeterWorker:
         return Demand(
             is_allowed=device.is_active and device.tcp_enabled and not self.is_standby,
             watchers=self.watchers,
+            stream_watchers=self.stream_watchers,
             is_kept_alive=device.monitor_enabled,
             background_s=float(device.poll_interval_seconds) if device.poll_enabled else None,
         )
@@ -167,16 +215,6 @@ class MeterWorker:
 
     # -- the loop -----------------------------------------------------------------------------------
 
-    def _submit(self, job: Job[Any]) -> None:
-        try:
-            self._jobs.put_nowait(job)
-        except Full as full:
-            raise DeviceBusy(f"{self.unit_id} has {QUEUE_JOBS} commands waiting; try again") from full
-
-    def _wake(self) -> None:
-        if not self._jobs.full():  # a full queue is awake already
-            self._jobs.put_nowait(Job(lambda meter: None, "look again", Priority.CHORE))
-
     def _reconsider(self) -> None:
         """The demand has changed: show the mode and look again when the next poll is due."""
         self.demand = self._new_demand()
@@ -184,11 +222,11 @@ class MeterWorker:
         if pacing.feed_mode(self.demand) is events.FeedMode.OFF:
             self._submit_quietly(Job(self._let_go, "let go", Priority.LETTING_GO))
         self._show_mode()
-        self._wake()
+        self._jobs.wake()
 
     def _submit_quietly(self, job: Job[Any]) -> None:
         try:
-            self._submit(job)
+            self._jobs.put(job)
         except DeviceBusy:
             logger.warning("%s: no room for %r; the loop lets go by itself", self.unit_id, job.what)
 
@@ -212,55 +250,67 @@ class MeterWorker:
                 else:
                     self._do_what_is_due()
         finally:
-            self._cancel_jobs()
+            self._jobs.cancel_all(DeviceUnreachable(f"{self.unit_id} is being let go"))
             self._meter.close()
 
     def _next_job(self) -> Job[Any] | None:
+        if self._is_polls_turn():
+            return None
         due_s = self._due_s()
         timeout_s = None if due_s is None else max(0.0, due_s - time.monotonic())
-        try:
-            job: Job[Any] = self._jobs.get(timeout=timeout_s) if timeout_s != 0.0 else self._jobs.get_nowait()
-        except Empty:
-            return None
-        return job
+        return self._jobs.take(timeout_s)
 
-    def _due_s(self) -> float | None:
-        """Monotonic time of the next thing to do without being asked; None if there is none."""
-        expires_s = self._meter.expires_s
+    def _is_polls_turn(self) -> bool:
+        """Whether a poll goes before the next step of a long operation."""
+        if not self._owes_poll or self._jobs.head is not Priority.STEP:
+            return False
+        due_s = self._poll_due_s()
+        return due_s is not None and due_s <= max(self._meter.ready_s, time.monotonic())
+
+    def _poll_due_s(self) -> float | None:
+        """Monotonic time of the next reading or chore; None when nobody wants one."""
         pause_s = pacing.interval_s(self.demand, self._ledger.contact.failures, self.cadences)
         if pause_s is None:
-            return expires_s
+            return None
         due_s = max(self._not_before_s, self._meter.ready_s)
         if self._last_poll_s is not None and not self._is_chore_due():
             due_s = max(due_s, self._last_poll_s + pause_s)
-        return due_s if expires_s is None else min(due_s, expires_s)
+        return due_s
+
+    def _stream_due_s(self) -> float | None:
+        """Monotonic time at which the 100 ms stream is to begin; None when nobody watches it."""
+        if not (self.demand.is_allowed and self.demand.stream_watchers):
+            return None
+        return max(self._stream_not_before_s, self._meter.ready_s)
+
+    def _due_s(self) -> float | None:
+        """Monotonic time of the next thing to do without being asked; None if there is none."""
+        poll_s, expires_s, stream_s = self._poll_due_s(), self._meter.expires_s, self._stream_due_s()
+        if expires_s is None and stream_s is None:
+            return poll_s
+        return min((due_s for due_s in (poll_s, expires_s, stream_s) if due_s is not None), default=None)
 
     def _do_what_is_due(self) -> None:
         now_s = time.monotonic()
-        expires_s = self._meter.expires_s
+        self._owes_poll = False
+        expires_s, stream_s, poll_s = self._meter.expires_s, self._stream_due_s(), self._poll_due_s()
         if expires_s is not None and now_s >= expires_s:
-            self._meter.close()
-            return
-        if self._is_chore_due():
+            self._meter.close("its time has come")
+        elif stream_s is not None and stream_s <= now_s and (poll_s is None or poll_s > now_s):
+            self._attempt(self._stream)
+        elif self._is_chore_due():
             self._attempt(self._do_chore)
         else:
-            self._attempt(lambda: self._read_display())
+            self._attempt(self._read_display)
 
     def _run_job(self, job: Job[Any]) -> None:
         counters = self._meter.counters
         replies_before = counters.replies
+        self._owes_poll = job.priority is Priority.STEP
         error = job.run(self._meter)
         if error is not None or counters.replies > replies_before:
             self._ledger.judge(error)
             self._show_mode()
-
-    def _cancel_jobs(self) -> None:
-        while True:
-            try:
-                job: Job[Any] = self._jobs.get_nowait()
-            except Empty:
-                return
-            job.cancel(DeviceUnreachable(f"{self.unit_id} is being let go"))
 
     # -- polls --------------------------------------------------------------------------------------
 
@@ -270,12 +320,14 @@ class MeterWorker:
         The first reading comes first and an unknown run state follows at once. After that chores use the time
         between two readings, or, where there is none to spare, the place of every fifth.
         """
-        if self._ledger.contact.failures:
+        if self._ledger.contact.failures or self._ledger.status.held_by is not None:
             return False
         if not (self._labels.has_more or self._ledger.is_state_stale(self.cadences.state_refresh_s)):
             return False
         if self._ledger.state_read_s is None:
             return self._readings_since_chore >= 1
+        if self.demand.stream_watchers:
+            return self._readings_since_chore >= 1  # the stream is interrupted by the reading anyway
         return self._readings_since_chore >= READINGS_PER_CHORE or self._has_time_to_spare()
 
     def _has_time_to_spare(self) -> bool:
@@ -300,6 +352,8 @@ class MeterWorker:
         except DeviceError as error:
             self._ledger.judge(error)
             self._last_poll_s = time.monotonic()
+            pause_s = pacing.interval_s(self.demand, max(1, self._ledger.contact.failures), self.cadences)
+            self._stream_not_before_s = self._last_poll_s + (pause_s or self.cadences.backoff_watched_max_s)
         self._show_mode()
 
     def _read_display(self) -> events.Reading:
@@ -311,6 +365,30 @@ class MeterWorker:
         self._readings_since_chore += 1
         self._last_poll_s = time.monotonic()
         return self._ledger.take(channels, raw)
+
+    # -- the 100 ms stream --------------------------------------------------------------------------
+
+    def _stream(self) -> None:
+        """Stream until somebody wants something else of the meter; ends with SUB."""
+        try:
+            self._meter.begin_stream()
+        except Refused as refusal:
+            self._stream_not_before_s = time.monotonic() + STREAM_RETRY_S
+            self._ledger.refuse_stream(refusal)
+            return
+        while not self._is_stream_over():
+            for line in self._meter.stream_lines(STREAM_WAIT_S):
+                self._ledger.take_streamed(line)
+        self._meter.close_stream()
+
+    def _is_stream_over(self) -> bool:
+        if self._is_stopping or self._stream_due_s() is None:
+            return True
+        self._jobs.drop_wakes()  # to look again is what happens here
+        if self._jobs.head is not None:
+            return True
+        poll_s = self._poll_due_s()
+        return poll_s is not None and poll_s <= time.monotonic()
 
     def _show_mode(self) -> None:
         mode = pacing.feed_mode(self.demand)

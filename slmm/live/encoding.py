@@ -60,6 +60,49 @@ def reading_payload(reading: events.Reading) -> Payload:
     return payload
 
 
+def streamed_payload(streamed: events.StreamedLevels) -> Payload:
+    """A DRD frame: levels of 100 ms, and the meter's own state where it tells it."""
+    main = streamed.main
+    payload: Payload = {
+        "unit_id": streamed.unit_id,
+        "timestamp": timestamp(streamed.at),
+        "feed_status": events.FeedStatus.OK,
+        "measurement_state": streamed.run_state,
+        "measurement_start_time": _timestamp_or_none(streamed.measurement_started_at),
+        "counter": streamed.counter,
+        "lp": main.lp,
+        "leq": main.leq,
+        "lmax": main.lmax,
+        "lmin": main.lmin,
+        "lpeak": main.lpeak,
+        "over": main.over,
+        "under": main.under,
+        "raw_payload": streamed.raw,
+    }
+    if streamed.device_clock is not None:
+        payload["device_clock"] = streamed.device_clock.isoformat(sep=" ")
+    for name in ("power", "battery", "sd_free_mb"):
+        if (value := getattr(streamed, name)) is not None:
+            payload[name] = value
+    return payload
+
+
+def operation_payload(change: events.OperationChange) -> Payload:
+    """Progress of a long operation, as the REST interface shows it too."""
+    return {**asdict(change), "at": timestamp(change.at)}
+
+
+def log_payload(entry: events.LogEntry) -> Payload:
+    """One line of a device's log."""
+    return {
+        "unit_id": entry.unit_id,
+        "timestamp": timestamp(entry.at),
+        "level": entry.level,
+        "category": entry.category,
+        "message": entry.message,
+    }
+
+
 def unreachable_payload(change: events.ContactChange) -> Payload:
     """The one frame that says a meter is out of reach, and why."""
     return {
@@ -85,6 +128,8 @@ def notice_payload(event: Any) -> Payload:
             payload["mode"] = event.mode
         case events.LabelsRead():
             payload["labels"] = labels_payload(event.labels)
+        case events.HoldChange():
+            payload |= {"held_by": event.held_by}
         case events.RosterChange():
             payload["change"] = event.change
         case _:

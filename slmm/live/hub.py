@@ -11,6 +11,8 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import gevent
@@ -28,8 +30,30 @@ logger = logging.getLogger(__name__)
 
 SLICE_VIEWERS = 200
 """Writes between two switches of greenlets: about 3 ms."""
+STREAM_RETRY_MS = 30_000
+"""A browser whose DRD stream was refused comes back after this time."""
 
-WatchersChanged = Callable[[str, int], None]
+
+class Channel(StrEnum):
+    """The feeds that every unit has."""
+
+    LEVELS = "levels"
+    NOTICES = "notices"
+    STREAM = "stream"
+    """DRD, ten frames a second."""
+    LOG = "log"
+
+
+WatchersChanged = Callable[[Channel, str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """What a viewer came for."""
+
+    channel: Channel
+    units: frozenset[str] | None
+    """None: all units, also those to come."""
 
 
 class Hub:
@@ -40,13 +64,12 @@ class Hub:
         self.watchers_changed = watchers_changed
         self.frames_written = 0
         self._heartbeat_s = heartbeat_s
-        self._levels: dict[str, Feed] = {}
-        self._notices: dict[str, Feed] = {}
+        self._feeds: dict[Channel, dict[str, Feed]] = {channel: {} for channel in Channel}
         self._roster = Feed("roster", conflates=False)
         self._followers: dict[Feed, dict[Viewer, None]] = {self._roster: {}}
-        self._viewers: dict[Viewer, frozenset[str] | None] = {}
+        self._viewers: dict[Viewer, Audience] = {}
         self._all_units: dict[Viewer, None] = {}
-        self._watchers: dict[str, int] = {}
+        self._watchers: dict[tuple[Channel, str], int] = {}
         self._unreachable: set[str] = set()
         self._sequence = 0
         self._delivered = 0
@@ -73,10 +96,15 @@ class Hub:
     def _receivers(self) -> list[tuple[Any, Callable[..., None]]]:
         return [
             (signals.reading_taken, self.on_reading),
+            (signals.levels_streamed, self.on_streamed),
+            (signals.stream_ended, self.on_stream_ended),
             (signals.contact_changed, self.on_contact),
             (signals.measurement_changed, self.on_notice),
             (signals.mode_changed, self.on_notice),
             (signals.labels_read, self.on_notice),
+            (signals.hold_changed, self.on_notice),
+            (signals.operation_changed, self.on_operation),
+            (signals.logged, self.on_log),
             (signals.roster_changed, self.on_roster),
         ]
 
@@ -92,94 +120,106 @@ class Hub:
     def close_viewers(self, reason: str) -> None:
         """End every stream with a last event that says why and, spread over 1–5 s, when to come back."""
         for viewer in list(self._viewers):
-            retry_ms = 1000 + secrets.randbelow(4000)
-            data = encoding.json_bytes({"code": "closing", "detail": reason})
-            viewer.push_urgent(viewer.form.note(data, "error", retry_ms), time.monotonic())
-            viewer.end()
-            if viewer.outlet is not None and viewer.outlet.is_blocked:
-                viewer.outlet.close()
+            self._dismiss(viewer, {"code": "closing", "detail": reason}, 1000 + secrets.randbelow(4000))
+
+    @staticmethod
+    def _dismiss(viewer: Viewer, payload: encoding.Payload, retry_ms: int) -> None:
+        data = encoding.json_bytes(payload)
+        viewer.push_urgent(viewer.form.note(data, "error", retry_ms), time.monotonic())
+        viewer.end()
+        if viewer.outlet is not None and viewer.outlet.is_blocked:
+            viewer.outlet.close()
 
     # -- viewers ------------------------------------------------------------------------------
 
     def join(
-        self, units: Iterable[str] | None, form: Format, *, resume: str = "", with_notices: bool = False
+        self,
+        units: Iterable[str] | None,
+        form: Format,
+        *,
+        channel: Channel = Channel.LEVELS,
+        resume: str = "",
+        with_notices: bool = False,
     ) -> Viewer:
-        """Follow the levels of *units* (None: all, also those to come), from the id *resume* on.
+        """Follow one channel of *units* (None: all, also those to come), from the id *resume* on.
 
         Raises NotFound for a unit without feeds.
         """
-        wanted = None if units is None else frozenset(units)
-        followed = sorted(self._levels if wanted is None else wanted)
+        audience = Audience(channel, None if units is None else frozenset(units))
+        found = self._feeds[channel]
+        followed = sorted(found if audience.units is None else audience.units)
         for unit_id in followed:
-            if unit_id not in self._levels:
+            if unit_id not in found:
                 raise NotFound(f"there is no unit {unit_id!r}")
-        feeds = [self._levels[unit_id] for unit_id in followed]
+        feeds = [found[unit_id] for unit_id in followed]
         if with_notices:
-            feeds += [self._notices[unit_id] for unit_id in followed] + [self._roster]
+            feeds += [self._feeds[Channel.NOTICES][unit_id] for unit_id in followed] + [self._roster]
         viewer = Viewer(feeds, form, boot=self.boot, resume=resume)
         viewer.last_sent_s = time.monotonic()
         for feed in feeds:
             self._followers[feed][viewer] = None
-        self._viewers[viewer] = wanted
-        if wanted is None:
+        self._viewers[viewer] = audience
+        if audience.units is None:
             self._all_units[viewer] = None
         for unit_id in followed:
-            self._count_watcher(unit_id, +1)
+            self._count_watcher(channel, unit_id, +1)
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
         """Forget a viewer; calling it twice does no harm."""
-        if viewer not in self._viewers:
+        audience = self._viewers.pop(viewer, None)
+        if audience is None:
             return
-        wanted = self._viewers.pop(viewer)
         self._all_units.pop(viewer, None)
         viewer.end()
         for feed in viewer.feeds:
             self._followers.get(feed, {}).pop(viewer, None)
-        for unit_id in self._levels if wanted is None else wanted & self._levels.keys():
-            self._count_watcher(unit_id, -1)
+        known = self._feeds[audience.channel].keys()
+        for unit_id in known if audience.units is None else audience.units & known:
+            self._count_watcher(audience.channel, unit_id, -1)
 
     def serve(self, viewer: Viewer, outlet: Outlet) -> None:
         """Run a viewer on its socket until it ends."""
         viewer.run(outlet, lambda: self._delivered)
 
-    def watchers(self, unit_id: str) -> int:
-        """How many viewers follow the levels of a unit."""
-        return self._watchers.get(unit_id, 0)
+    def watchers(self, unit_id: str, channel: Channel = Channel.LEVELS) -> int:
+        """How many viewers follow a channel of a unit."""
+        return self._watchers.get((channel, unit_id), 0)
 
     def viewers(self) -> int:
         """How many streams are open."""
         return len(self._viewers)
 
-    def _count_watcher(self, unit_id: str, change: int) -> None:
-        count = self._watchers.get(unit_id, 0) + change
-        self._watchers[unit_id] = count
+    def _count_watcher(self, channel: Channel, unit_id: str, change: int) -> None:
+        count = self._watchers.get((channel, unit_id), 0) + change
+        self._watchers[channel, unit_id] = count
         if self.watchers_changed:
-            self.watchers_changed(unit_id, count)
+            self.watchers_changed(channel, unit_id, count)
 
     def add_unit(self, unit_id: str) -> None:
         """Open the feeds of a unit; those who watch all units follow it from now on."""
-        if unit_id in self._levels:
+        if unit_id in self._feeds[Channel.LEVELS]:
             return
-        levels = self._levels[unit_id] = Feed(unit_id, conflates=True)
-        notices = self._notices[unit_id] = Feed(unit_id, conflates=False)
-        self._followers |= {levels: {}, notices: {}}
+        for channel, feeds in self._feeds.items():
+            feed = feeds[unit_id] = Feed(unit_id, conflates=channel in (Channel.LEVELS, Channel.STREAM))
+            self._followers[feed] = {}
         for viewer in list(self._all_units):
-            for feed in (levels, notices):
+            for channel in (Channel.LEVELS, Channel.NOTICES):
+                feed = self._feeds[channel][unit_id]
                 viewer.follow(feed, boot=self.boot)
                 self._followers[feed][viewer] = None
-            self._count_watcher(unit_id, +1)
+            self._count_watcher(Channel.LEVELS, unit_id, +1)
 
     def remove_unit(self, unit_id: str) -> None:
         """Close the feeds of a unit; a stream that followed nothing else ends."""
-        for viewer, wanted in list(self._viewers.items()):
-            if wanted == frozenset({unit_id}):
+        for viewer, audience in list(self._viewers.items()):
+            if audience.units == frozenset({unit_id}):
                 viewer.end()
-        for feeds in (self._levels, self._notices):
+        for channel, feeds in self._feeds.items():
             if feed := feeds.pop(unit_id, None):
                 for viewer in self._followers.pop(feed):
                     viewer.unfollow(feed)
-        self._watchers.pop(unit_id, None)
+            self._watchers.pop((channel, unit_id), None)
         self._unreachable.discard(unit_id)
 
     # -- what arrives ----------------------------------------------------------------------------
@@ -187,7 +227,29 @@ class Hub:
     def on_reading(self, sender: str, event: events.Reading) -> None:
         """Receiver of ``reading_taken``."""
         self._unreachable.discard(event.unit_id)
-        self._publish(self._levels.get(event.unit_id), encoding.reading_payload(event))
+        self._publish(self._feed(Channel.LEVELS, event.unit_id), encoding.reading_payload(event))
+
+    def _feed(self, channel: Channel, unit_id: str) -> Feed | None:
+        return self._feeds[channel].get(unit_id)
+
+    def on_streamed(self, sender: str, event: events.StreamedLevels) -> None:
+        """Receiver of ``levels_streamed``."""
+        self._publish(self._feed(Channel.STREAM, event.unit_id), encoding.streamed_payload(event))
+
+    def on_stream_ended(self, sender: str, event: events.StreamEnd) -> None:
+        """Receiver of ``stream_ended``: who followed it is told why and let go."""
+        feed = self._feed(Channel.STREAM, event.unit_id)
+        payload = {"code": "stream_ended", "unit_id": event.unit_id, "error": event.reason, "detail": event.reason}
+        for viewer in list(self._followers.get(feed, ())) if feed else []:
+            self._dismiss(viewer, payload, STREAM_RETRY_MS)
+
+    def on_operation(self, sender: str, event: events.OperationChange) -> None:
+        """Receiver of ``operation_changed``: progress of long operations."""
+        self._publish(self._feed(Channel.NOTICES, event.unit_id), encoding.operation_payload(event), "operation")
+
+    def on_log(self, sender: str, event: events.LogEntry) -> None:
+        """Receiver of ``logged``: one line more in a device's log."""
+        self._publish(self._feed(Channel.LOG, event.unit_id), encoding.log_payload(event))
 
     def on_contact(self, sender: str, event: events.ContactChange) -> None:
         """Receiver of ``contact_changed``: the one unreachable frame, and the notice."""
@@ -195,12 +257,13 @@ class Hub:
             self._unreachable.discard(event.unit_id)
         else:
             self._unreachable.add(event.unit_id)
-            self._publish(self._levels.get(event.unit_id), encoding.unreachable_payload(event))
+            for channel in (Channel.LEVELS, Channel.STREAM):
+                self._publish(self._feed(channel, event.unit_id), encoding.unreachable_payload(event))
         self.on_notice(sender, event)
 
     def on_notice(self, sender: str, event: Any) -> None:
         """Receiver of changes that pages show beside the levels."""
-        self._publish(self._notices.get(event.unit_id), encoding.notice_payload(event), "status")
+        self._publish(self._feed(Channel.NOTICES, event.unit_id), encoding.notice_payload(event), "status")
 
     def on_roster(self, sender: str, event: events.RosterChange) -> None:
         """Receiver of ``roster_changed``."""
@@ -212,7 +275,7 @@ class Hub:
 
     def seed(self, reading: events.Reading) -> None:
         """Put the last known reading of an earlier run into the ring: a first frame for the first viewer."""
-        self._publish(self._levels.get(reading.unit_id), encoding.reading_payload(reading))
+        self._publish(self._feed(Channel.LEVELS, reading.unit_id), encoding.reading_payload(reading))
 
     # -- delivery --------------------------------------------------------------------------------
 
@@ -274,9 +337,9 @@ class Hub:
             if self._is_delivering:
                 continue  # frames are on their way; a heartbeat between two slices would tear the order
             now_s = time.monotonic()
-            for viewer, wanted in list(self._viewers.items()):
+            for viewer, audience in list(self._viewers.items()):
                 if now_s - viewer.last_sent_s >= self._heartbeat_s:
-                    viewer.push_urgent(self._heartbeat(viewer, wanted), now_s)
+                    viewer.push_urgent(self._heartbeat(viewer, audience.units), now_s)
 
     def _heartbeat(self, viewer: Viewer, wanted: frozenset[str] | None) -> bytes:
         payload: encoding.Payload = {"heartbeat": True}

@@ -5,7 +5,7 @@ The states and what may follow:
     IDLE          send(setting, request, stream)      → AWAIT_RESULT
     AWAIT_RESULT  ``R+0000`` after a setting          → IDLE, Answer
                   ``R+0000`` after a request          → AWAIT_DATA
-                  ``R+0000`` after DRD                → STREAMING
+                  ``R+0000`` after DRD                → STREAMING, StreamStarted
                   ``R+0001`` … ``R+0004``             → IDLE, Refusal
     AWAIT_DATA    a sound line                        → IDLE, Answer
     STREAMING     a line                              → STREAMING, StreamLine
@@ -59,6 +59,11 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """The meter has accepted DRD; lines follow."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamLine:
     """One line of a DRD stream."""
 
@@ -82,7 +87,7 @@ class NeedData(Enum):
 
 
 NEED_DATA = NeedData.NEED_DATA
-Event = Answer | Refusal | StreamLine | StreamEnded | Closed | NeedData
+Event = Answer | Refusal | StreamStarted | StreamLine | StreamEnded | Closed | NeedData
 
 _RESULT = re.compile(r"R\+\d{4}")
 _DISPLAY_COMMAS = 63
@@ -189,7 +194,10 @@ class Conversation:
             if command.kind is Kind.SETTING:
                 self.state = State.IDLE
                 return Answer(command, None)
-            self.state = State.AWAIT_DATA if command.kind is Kind.REQUEST else State.STREAMING
+            if command.kind is Kind.STREAM:
+                self.state = State.STREAMING
+                return StreamStarted()
+            self.state = State.AWAIT_DATA
             return None
         refusal = REFUSALS.get(code)
         if refusal is None:

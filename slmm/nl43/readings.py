@@ -149,6 +149,14 @@ def decode_stream_status(line: str) -> StreamStatus:
     return StreamStatus(frame, clock, power, battery, sd_free_mb, run_state)
 
 
+def parse_clock(text: str) -> datetime:
+    """The meter's own clock, local time without a zone; raises Garbled for anything else."""
+    clock = _clock(text.strip())
+    if clock is None:
+        raise Garbled(f"{text[:40]!r} is no time of the meter's clock", text)
+    return clock
+
+
 def _clock(text: str) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y/%m/%d %H:%M:%S")  # noqa: DTZ007 - the meter has no zone

@@ -34,6 +34,8 @@ class UnitStatus:
     power_source: str | None = None
     sd_remaining_mb: str | None = None
     sd_free_ratio: str | None = None
+    held_by: str | None = None
+    """What keeps the meter from answering, such as a transfer; not kept over a restart."""
 
 
 class StatusBoard:

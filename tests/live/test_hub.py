@@ -190,7 +190,7 @@ def test_a_page_follows_units_that_come_later_and_hears_of_the_roster(hub: Hub) 
 
 def test_watchers_are_counted_for_single_and_page_streams(hub: Hub) -> None:
     counts: dict[str, int] = {}
-    hub.watchers_changed = lambda unit_id, count: counts.__setitem__(unit_id, count)
+    hub.watchers_changed = lambda channel, unit_id, count: counts.__setitem__(unit_id, count)
     one, page = hub.join(["a"], SSE), hub.join(None, SSE)
     assert counts == {"a": 2, "b": 1}
     hub.add_unit("c")

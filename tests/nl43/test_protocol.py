@@ -17,6 +17,7 @@ from slmm.nl43.protocol import (
     State,
     StreamEnded,
     StreamLine,
+    StreamStarted,
 )
 from tests.nl43.lines import DLC, DOD, DRD, DRD_STATUS
 
@@ -155,6 +156,7 @@ def test_a_stream_runs_until_sub_and_the_prompt() -> None:
     conversation = Conversation()
     conversation.send(commands.STREAM_STATUS)
     conversation.receive_data(b"R+0000\r\n" + DRD_STATUS.encode() + b"\r\n" + DRD.encode()[:20])
+    assert conversation.next_event() == StreamStarted()
     assert conversation.next_event() == StreamLine(DRD_STATUS)
     assert conversation.next_event() is NEED_DATA
     assert conversation.send_stop() == b"\x1a"
@@ -169,7 +171,7 @@ def test_a_stream_that_falls_silent_without_a_prompt_is_over_too() -> None:
     conversation = Conversation()
     conversation.send(commands.STREAM)
     conversation.receive_data(b"R+0000\r\n")
-    assert conversation.next_event() is NEED_DATA
+    assert conversation.next_event() == StreamStarted()
     conversation.send_stop()
     assert conversation.stream_silent() == StreamEnded()
     with pytest.raises(ProtocolMisuse):
