@@ -20,13 +20,14 @@ from apscheduler.schedulers.gevent import GeventScheduler
 from slmm.errors import Conflict, Invalid
 from slmm.fleet.pacing import Cadences
 from slmm.fleet.supervisor import Fleet
-from slmm.live.hub import Hub
+from slmm.live.hub import Channel, Hub
 from slmm.nl43.connection import KeepAlive
-from slmm.nl43.meter import LinkTimes
+from slmm.nl43.link import LinkTimes
 from slmm.settings import Settings
 from slmm.storage import retention, upgrade
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
+from slmm.storage.devicelog import DeviceLog
 from slmm.storage.devices import Roster
 from slmm.storage.recorder import Recorder
 
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 PRUNE_EVERY = timedelta(minutes=10)
+LOG_EVERY_S = 2
 
 
 def link_times(settings: Settings) -> LinkTimes:
@@ -55,6 +57,8 @@ def cadences(settings: Settings) -> Cadences:
         watched_s=settings.monitor_poll_interval,
         idle_s=settings.monitor_idle_poll_interval,
         state_refresh_s=settings.monitor_state_refresh_s,
+        health_refresh_s=settings.monitor_health_refresh_s,
+        timezone=settings.timezone,
         backoff_base_s=settings.monitor_backoff_base_s,
         backoff_max_s=settings.monitor_backoff_max_s,
         backoff_watched_max_s=settings.monitor_backoff_watched_max_s,
@@ -95,10 +99,18 @@ class Runtime:
             cadences(settings),
             is_standby=not settings.polling_enabled,
         )
-        self.hub.watchers_changed = self.fleet.set_watchers
+        self.hub.watchers_changed = self._watchers_changed
         self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s)
+        self.device_log = DeviceLog(database)
         self._lock: IO[str] | None = None
         self._scheduler: GeventScheduler | None = None
+
+    def _watchers_changed(self, channel: Channel, unit_id: str, count: int) -> None:
+        """The hub tells how many follow a channel of a unit; two of them have the meter read."""
+        if channel is Channel.LEVELS:
+            self.fleet.set_watchers(unit_id, count)
+        elif channel is Channel.STREAM:
+            self.fleet.set_stream_watchers(unit_id, count)
 
     @property
     def is_running(self) -> bool:
@@ -119,6 +131,7 @@ class Runtime:
             if reading := self.board.status(device.unit_id).reading:
                 self.hub.seed(reading)
         self.recorder.start()
+        self.device_log.start()
         self._start_scheduler()
         self.fleet.start()
         self.started_at = datetime.now(UTC)
@@ -136,14 +149,17 @@ class Runtime:
             self._scheduler = None
         self.hub.stop()
         self.recorder.stop()
+        self.device_log.stop()
         self.database.close()
         self._release_lock()
         logger.info("stopped in %.1f s", time.monotonic() - began_s)
 
     def prune(self) -> int:
-        """Remove trail rows older than the retention; how many."""
-        before = datetime.now(UTC) - timedelta(hours=self.settings.monitor_trail_retention_hours)
+        """Remove trail rows and log entries older than their retention; how many trail rows."""
+        now = datetime.now(UTC)
+        before = now - timedelta(hours=self.settings.monitor_trail_retention_hours)
         removed: int = self.database.write(lambda session: retention.prune_trail(session, before))
+        self.device_log.prune(now - timedelta(days=self.settings.log_retention_days))
         logger.debug("pruned %d trail rows", removed)
         return removed
 
@@ -154,6 +170,7 @@ class Runtime:
         self._scheduler.add_job(
             self.prune, "interval", seconds=PRUNE_EVERY.total_seconds(), next_run_time=datetime.now(UTC)
         )
+        self._scheduler.add_job(self.device_log.flush, "interval", seconds=LOG_EVERY_S)
         self._scheduler.start()
 
     def _take_lock(self) -> None:

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     """Cadence when a feed is only kept alive, in s."""
     monitor_state_refresh_s: Seconds = Field(30.0, validation_alias=_also("MONITOR_STATE_REFRESH_S"))
     """How often the run state is read again, in s."""
+    monitor_health_refresh_s: Seconds = 900.0
+    """How often clock, battery and SD card are looked at, in s."""
     monitor_backoff_base_s: float = Field(1.0, gt=0, le=3600, validation_alias=_also("MONITOR_BACKOFF_BASE_S"))
     monitor_backoff_max_s: float = Field(60.0, gt=0, le=86_400, validation_alias=_also("MONITOR_BACKOFF_MAX_S"))
     monitor_backoff_watched_max_s: float = Field(
@@ -104,6 +106,8 @@ class Settings(BaseSettings):
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(_exact_origins)] = ()
     auth: Literal["auto", "on", "off"] = "auto"
+    log_retention_days: float = Field(7.0, gt=0, le=3660, validation_alias=_also("LOG_RETENTION_DAYS"))
+    """How long the log of each device is kept, in days."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod

@@ -113,7 +113,7 @@ class Ledger:
         self._board.mark_changed(self.unit_id)
         signals.publish(signals.labels_read, events.LabelsRead(self.unit_id, utc_now(), labels))
 
-    def take_run_state(self, state: events.RunState) -> None:
+    def take_run_state(self, state: events.RunState, was_asked_for: bool = False) -> None:
         """A recognised run state; only a change between two of them is a start or a stop."""
         self.state_read_s = time.monotonic()
         before, self.status.run_state = self.status.run_state, state
@@ -123,9 +123,12 @@ class Ledger:
         self.status.measurement_started_at = now if before and state is events.RunState.MEASURING else None
         self._previous = self._previous and events.Levels()  # a new run owes nothing to the old one
         self._board.mark_changed(self.unit_id)
+        has_stopped = before is not None and state is events.RunState.STOPPED
+        self.status.stopped_by_itself_at = now if has_stopped and not was_asked_for else None
         words = "a measurement runs" if state is events.RunState.MEASURING else "no measurement runs"
         if before is not None:
             words = "measurement started" if state is events.RunState.MEASURING else "measurement stopped"
+            words += "" if was_asked_for else ", not by us"
         self._journal.write(LogLevel.INFO, LogCategory.STATE, words)
         if before is not None:
             change = events.MeasurementChange(self.unit_id, now, state, self.status.measurement_started_at)

@@ -14,6 +14,10 @@ class Cadences:
     watched_s: float = 0.25
     idle_s: float = 10.0
     state_refresh_s: float = 30.0
+    health_refresh_s: float = 900.0
+    """Clock, battery and SD card."""
+    timezone: str = "UTC"
+    """The zone of a meter's clock unless its configuration says otherwise."""
     backoff_base_s: float = 1.0
     backoff_max_s: float = 60.0
     backoff_watched_max_s: float = 5.0

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import gevent
 
@@ -23,9 +24,9 @@ from slmm.errors import (
     Refused,
 )
 from slmm.fleet import pacing
+from slmm.fleet.chores import Chores
 from slmm.fleet.jobs import Job, JobQueue, Priority
 from slmm.fleet.journal import Journal
-from slmm.fleet.labels import LabelReader
 from slmm.fleet.ledger import Ledger, utc_now
 from slmm.fleet.pacing import Cadences, Demand
 from slmm.nl43.link import LinkTimes
@@ -73,7 +74,12 @@ class MeterWorker:
         self.journal = Journal(device.unit_id)
         self._ledger = Ledger(device.unit_id, board, self.journal)
         self._meter = self._new_meter()
-        self._labels = LabelReader()
+        self._chores = Chores(
+            self._ledger,
+            state_refresh_s=cadences.state_refresh_s,
+            health_refresh_s=cadences.health_refresh_s,
+            zone=ZoneInfo(device.timezone or cadences.timezone),
+        )
         self._jobs = JobQueue(device.unit_id, QUEUE_JOBS)
         self._is_stopping = False
         self._last_poll_s: float | None = None
@@ -239,7 +245,7 @@ class MeterWorker:
         counters = meter.counters
         self._meter = self._new_meter()
         self._meter.counters = counters
-        self._labels.forget()
+        self._chores.labels.forget()
 
     def _run(self) -> None:
         try:
@@ -322,7 +328,7 @@ class MeterWorker:
         """
         if self._ledger.contact.failures or self._ledger.status.held_by is not None:
             return False
-        if not (self._labels.has_more or self._ledger.is_state_stale(self.cadences.state_refresh_s)):
+        if not self._chores.are_waiting():
             return False
         if self._ledger.state_read_s is None:
             return self._readings_since_chore >= 1
@@ -340,11 +346,7 @@ class MeterWorker:
 
     def _do_chore(self) -> None:
         self._readings_since_chore = 0
-        if self._ledger.is_state_stale(self.cadences.state_refresh_s):
-            self._meter.read_run_state()
-        elif labels := self._labels.read_next(self._meter):
-            self._ledger.take_labels(labels)
-        self._ledger.judge(None)
+        self._chores.do_next(self._meter)
 
     def _attempt(self, read: Callable[[], object]) -> None:
         try:
@@ -361,7 +363,7 @@ class MeterWorker:
         self._ledger.status.last_poll_attempt = utc_now()
         channels, raw = self._meter.read_display()
         if self._meter.counters.opened != opened_before:
-            self._labels.start_over()
+            self._chores.labels.start_over()
         self._readings_since_chore += 1
         self._last_poll_s = time.monotonic()
         return self._ledger.take(channels, raw)

@@ -199,7 +199,7 @@ class Link:
             logger.debug("%s is not in step after the stream: %s", self.unit_id, error)  # the link is closed now
 
     def _exchange(self, command: Command, decode: Callable[[str], T]) -> T:
-        self._wait_for_pacing()
+        self.wait_for_turn()
         began_s = time.monotonic()
         try:
             connection = self._opened()
@@ -262,7 +262,8 @@ class Link:
         if not self.times.is_persistent:
             self.close("connections are not kept")
 
-    def _wait_for_pacing(self) -> None:
+    def wait_for_turn(self) -> None:
+        """Wait until the meter accepts the next command."""
         while (left_s := self._quiet_until_s - time.monotonic()) > 0:
             gevent.sleep(left_s)
 
@@ -270,7 +271,7 @@ class Link:
         expires_s = self.expires_s
         if expires_s is not None and time.monotonic() >= expires_s:
             self.close("its time has come")
-            self._wait_for_pacing()
+            self.wait_for_turn()
         if self._connection is None:
             self._enter(LinkState.CONNECTING)
             self._conversation = Conversation()

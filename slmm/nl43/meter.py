@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import gevent
 
 from slmm import events
 from slmm.errors import CommandError, DeviceError, NotConfirmed, NotSupported, Refused
@@ -26,10 +28,12 @@ class Meter(Link):
         host: str,
         port: int,
         times: LinkTimes,
-        saw_run_state: Callable[[events.RunState], None],
+        saw_run_state: Callable[[events.RunState, bool], None],
         watch: LinkWatch | None = None,
     ) -> None:
         super().__init__(unit_id, host, port, times, watch)
+        self.asked_state: events.RunState | None = None
+        """What the last accepted start or stop of ours asked for."""
         self._saw_run_state = saw_run_state
         self._gives_status = True
 
@@ -41,7 +45,9 @@ class Meter(Link):
         """Whether a measurement runs; None when the meter says something that is neither Start nor Stop."""
         state = self.run(commands.READ_RUN_STATE, readings.parse_run_state)
         if state is not None:
-            self._saw_run_state(state)
+            if state is not self.asked_state:
+                self.asked_state = None
+            self._saw_run_state(state, self.asked_state is not None)
         return state
 
     def start_measurement(self) -> events.RunState | None:
@@ -49,20 +55,29 @@ class Meter(Link):
 
         Raises StatusError when it runs already, NotConfirmed when the meter says that nothing runs.
         """
-        try:
-            if self.run(commands.request("Sleep Mode"), str).strip().lower() == "on":
-                self.run(commands.setting("Sleep Mode", "Off"), str)
-        except CommandError:
-            logger.debug("%s knows no sleep mode", self.unit_id)  # the option program is missing
+        self.end_sleep()
         self.run(commands.START, str)
+        self.asked_state = events.RunState.MEASURING
         state = self._confirmed(events.RunState.MEASURING)
         if state is events.RunState.STOPPED:
             raise NotConfirmed(f"{self.unit_id} accepted the start, but says that it is stopped")
         return state
 
+    def end_sleep(self) -> bool:
+        """Switch a sleep mode off; tells whether one was on."""
+        try:
+            if self.read_value("Sleep Mode").lower() != "on":
+                return False
+            self.run(commands.setting("Sleep Mode", "Off"), str)
+        except CommandError:
+            logger.debug("%s knows no sleep mode", self.unit_id)  # the option program is missing
+            return False
+        return True
+
     def stop_measurement(self) -> events.RunState | None:
         """Stop; raises StatusError when nothing runs. The read that follows cannot undo the success."""
         self.run(commands.STOP, str)
+        self.asked_state = events.RunState.STOPPED
         return self._confirmed(events.RunState.STOPPED)
 
     def _confirmed(self, expected: events.RunState) -> events.RunState | None:
@@ -70,7 +85,7 @@ class Meter(Link):
             state = self.read_run_state()
         except DeviceError as error:
             logger.warning("%s accepted the command, but its state could not be read: %s", self.unit_id, error)
-            self._saw_run_state(expected)
+            self._saw_run_state(expected, True)
             return expected
         return state
 
@@ -106,6 +121,18 @@ class Meter(Link):
     def set_clock(self, local: datetime) -> None:
         """Set the meter's clock to a naive local time; raises StatusError while it measures."""
         self.run(commands.setting("Clock", f"{local:%Y/%m/%d %H:%M:%S}"), str)
+
+    def set_clock_now(self, local_now: Callable[[], datetime]) -> datetime:
+        """Set the clock to the local time of the moment at which the command is sent; what it was set to.
+
+        The meter shows whole seconds, so it is told at the beginning of one.
+        """
+        self.wait_for_turn()
+        now = local_now()
+        gevent.sleep(1.0 - now.microsecond / 1e6)
+        whole = (now + timedelta(seconds=1)).replace(microsecond=0)
+        self.set_clock(whole)
+        return whole
 
     def read_battery(self) -> str:
         """A word such as Full; the guide gives no list (comm. guide p. 43)."""

@@ -34,6 +34,15 @@ class UnitStatus:
     power_source: str | None = None
     sd_remaining_mb: str | None = None
     sd_free_ratio: str | None = None
+    device_clock: datetime | None = None
+    """The meter's own clock when it was last read, naive local time."""
+    clock_read_at: datetime | None = None
+    clock_offset_s: float | None = None
+    """Seconds by which the meter's clock is ahead of ours."""
+    sd_days_left: float | None = None
+    """Days until the SD card is full at the present rate."""
+    stopped_by_itself_at: datetime | None = None
+    """When a measurement was seen to have ended that nobody stopped through us."""
     held_by: str | None = None
     """What keeps the meter from answering, such as a transfer; not kept over a restart."""
 

@@ -35,6 +35,8 @@ class Device:
     poll_interval_seconds: int = 60
     monitor_enabled: bool = False
     is_active: bool = True
+    timezone: str | None = None
+    """IANA zone the meter's clock shows; None means that of the service."""
 
 
 _COLUMNS = tuple(column.name for column in dataclasses.fields(Device))

@@ -54,6 +54,7 @@ _TABLE: list[tuple[type[errors.SlmmError], HTTPStatus, str]] = [
     (errors.NotConfirmed, HTTPStatus.BAD_GATEWAY, "not_confirmed"),
     (errors.Garbled, HTTPStatus.BAD_GATEWAY, "garbled_reply"),
     (errors.StatusError, HTTPStatus.CONFLICT, "wrong_state"),
+    (errors.NotSupported, HTTPStatus.CONFLICT, "not_supported"),
     (errors.Refused, HTTPStatus.BAD_GATEWAY, "device_refused"),
 ]
 """The first row that fits decides."""

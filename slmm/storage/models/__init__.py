@@ -1,6 +1,7 @@
 """All tables, so that importing this package makes the metadata complete."""
 
 from slmm.storage.models.device import DeviceRow, StatusRow
+from slmm.storage.models.journal import FingerprintRow, LogRow
 from slmm.storage.models.level import ReadingRow
 
-__all__ = ["DeviceRow", "ReadingRow", "StatusRow"]
+__all__ = ["DeviceRow", "FingerprintRow", "LogRow", "ReadingRow", "StatusRow"]

@@ -29,6 +29,8 @@ class DeviceRow(Base):
     monitor_enabled: Mapped[bool]
     """The feed is kept alive though nobody watches; restored at boot."""
     is_active: Mapped[bool]
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    """IANA zone the meter's clock shows; null means that of the service."""
 
 
 class StatusRow(Base):

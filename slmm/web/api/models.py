@@ -270,6 +270,8 @@ class Monitor(BaseModel):
     reachable: bool | None
     mode: Literal["off", "watched", "idle", "background", "backoff"]
     interval_s: float | None = Field(description="Seconds between polls at present")
+    stream_subscribers: int
+    held_by: str | None = Field(description="What keeps the meter from answering, such as a download")
 
 
 class MonitorsAnswer(BaseModel):
