@@ -18,6 +18,7 @@ from typing import IO
 from apscheduler.schedulers.gevent import GeventScheduler
 
 from slmm.errors import Conflict, Invalid
+from slmm.fleet.operations import Operations
 from slmm.fleet.pacing import Cadences
 from slmm.fleet.supervisor import Fleet
 from slmm.live.hub import Channel, Hub
@@ -29,6 +30,7 @@ from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devicelog import DeviceLog
 from slmm.storage.devices import Roster
+from slmm.storage.fingerprints import Fingerprints
 from slmm.storage.recorder import Recorder
 
 logger = logging.getLogger(__name__)
@@ -102,6 +104,8 @@ class Runtime:
         self.hub.watchers_changed = self._watchers_changed
         self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s)
         self.device_log = DeviceLog(database)
+        self.fingerprints = Fingerprints(database)
+        self.operations = Operations()
         self._lock: IO[str] | None = None
         self._scheduler: GeventScheduler | None = None
 
@@ -125,6 +129,7 @@ class Runtime:
         self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")
         self.roster.load()
         self.board.restore(self.database)
+        self.fingerprints.start()
         self.hub.start()
         for device in self.roster.all():
             self.hub.add_unit(device.unit_id)
@@ -143,6 +148,7 @@ class Runtime:
             return
         began_s = time.monotonic()
         self.started_at = None
+        self.operations.stop()
         self.fleet.stop()
         if self._scheduler:
             self._scheduler.shutdown(wait=False)
@@ -150,6 +156,7 @@ class Runtime:
         self.hub.stop()
         self.recorder.stop()
         self.device_log.stop()
+        self.fingerprints.stop()
         self.database.close()
         self._release_lock()
         logger.info("stopped in %.1f s", time.monotonic() - began_s)

@@ -172,6 +172,14 @@ class Fleet:
         """Run *action* on the meter in its turn and wait; raises what the action raises, or DeviceBusy."""
         return self.worker(unit_id).request(action, what, timeout_s, priority)
 
+    def zone(self, unit_id: str) -> str:
+        """The IANA zone a meter's clock is taken to be in."""
+        return self._worker(unit_id).zone
+
+    def settings_changed(self, unit_id: str) -> None:
+        """Somebody has changed a setting of a meter."""
+        self._worker(unit_id).settings_changed()
+
     def read_now(self, unit_id: str) -> events.Reading:
         """A fresh reading, stored and published like a poll."""
         return self.worker(unit_id).read_now(REQUEST_TIMEOUT_S)

@@ -78,7 +78,7 @@ class MeterWorker:
             self._ledger,
             state_refresh_s=cadences.state_refresh_s,
             health_refresh_s=cadences.health_refresh_s,
-            zone=ZoneInfo(device.timezone or cadences.timezone),
+            zone=ZoneInfo(self.zone),
         )
         self._jobs = JobQueue(device.unit_id, QUEUE_JOBS)
         self._is_stopping = False
@@ -97,6 +97,11 @@ class MeterWorker:
     def unit_id(self) -> str:
         """The unit this worker owns."""
         return self.device.unit_id
+
+    @property
+    def zone(self) -> str:
+        """The IANA zone the meter's clock is taken to be in."""
+        return self.device.timezone or self.cadences.timezone
 
     @property
     def status(self) -> UnitStatus:
@@ -145,6 +150,12 @@ class MeterWorker:
             self._jobs.put(Job(self._move, "move to the new address", Priority.LETTING_GO))
         self._reconsider()
 
+    def settings_changed(self) -> None:
+        """Somebody has changed a setting: names of figures and clock are read anew."""
+        self._chores.labels.start_over()
+        self._chores.health.start_over()
+        self._jobs.wake()
+
     def set_watchers(self, count: int) -> None:
         """How many viewers follow this unit now."""
         was_watched, self.watchers = self.watchers > 0, count
@@ -174,6 +185,12 @@ class MeterWorker:
         self.is_standby = is_standby
         self._reconsider()
 
+    def refuse_if_disabled(self, what: str) -> None:
+        """Raise DeviceDisabled when the meter is not to be talked to."""
+        if not (self.device.is_active and self.device.tcp_enabled):
+            why = "TCP is disabled" if self.device.is_active else "the unit is deactivated"
+            raise DeviceDisabled(f"{what}: {why} for {self.unit_id}")
+
     def request(
         self, action: Callable[[Meter], T], what: str, timeout_s: float, priority: Priority = Priority.PERSON
     ) -> T:
@@ -181,9 +198,7 @@ class MeterWorker:
 
         Raises DeviceBusy instead of a time-out while a transfer holds the meter.
         """
-        if not (self.device.is_active and self.device.tcp_enabled):
-            why = "TCP is disabled" if self.device.is_active else "the unit is deactivated"
-            raise DeviceDisabled(f"{what}: {why} for {self.unit_id}")
+        self.refuse_if_disabled(what)
         job = Job(action, what, priority)
         self._jobs.put(job)
         try:

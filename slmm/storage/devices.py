@@ -15,7 +15,7 @@ from slmm import signals
 from slmm.errors import Conflict, NotFound
 from slmm.events import RosterChange
 from slmm.storage.database import Database
-from slmm.storage.models import DeviceRow, ReadingRow, StatusRow
+from slmm.storage.models import DeviceRow, FingerprintRow, LogRow, ReadingRow, StatusRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Roster:
         """Forget a unit with its status and trail; raises NotFound."""
 
         def erase(session: Session) -> None:
-            for row in (ReadingRow, StatusRow, DeviceRow):
+            for row in (ReadingRow, StatusRow, LogRow, FingerprintRow, DeviceRow):
                 session.execute(delete(row).where(row.unit_id == unit_id))
 
         with self._turn:

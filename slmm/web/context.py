@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import Flask, current_app
 
 from slmm.errors import Invalid
+from slmm.fleet.jobs import Priority
+from slmm.fleet.procedures import Ask
+from slmm.fleet.worker import MeterWorker
+from slmm.nl43.meter import Meter
 from slmm.storage.devices import Device
 
 if TYPE_CHECKING:
     from slmm.runtime import Runtime
 
+T = TypeVar("T")
+
+STEP_TIMEOUT_S = 30.0
 UNIT_ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,63}")
 
 
@@ -34,6 +42,20 @@ def checked_unit_id(unit_id: str) -> str:
 def device(unit_id: str) -> Device:
     """The unit of that name; raises Invalid or NotFound."""
     return runtime().roster.get(checked_unit_id(unit_id))
+
+
+def worker(unit_id: str) -> MeterWorker:
+    """The owner of a unit; raises Invalid, NotFound or Standby."""
+    return runtime().fleet.worker(device(unit_id).unit_id)
+
+
+def asker(unit_id: str, running: Runtime) -> Ask:
+    """How a long operation has its steps done: each in the meter's turn, and polls between them."""
+
+    def ask(action: Callable[[Meter], T], what: str) -> T:
+        return running.fleet.request(unit_id, action, what, STEP_TIMEOUT_S, Priority.STEP)
+
+    return ask
 
 
 def _check_path(endpoint: str | None, values: dict[str, Any] | None) -> None:

@@ -65,8 +65,12 @@ class Api(APIBlueprint):
         needs: Role | str,
         answer: type[BaseModel],
         problems: tuple[int, ...],
+        accepted: type[BaseModel] | None = None,
     ) -> Callable[[View], View]:
-        """Register a view: its docstring's first line is the operation's summary."""
+        """Register a view: its docstring's first line is the operation's summary.
+
+        *accepted* is the answer 202 of a long operation that is not waited for.
+        """
 
         def declare(view: View) -> View:
             lines = inspect.cleandoc(view.__doc__ or "").split("\n", 1)
@@ -74,6 +78,8 @@ class Api(APIBlueprint):
             if "body" in inspect.signature(view).parameters:
                 statuses |= {400, 413, 415}
             responses: dict[Any, Any] = {200: answer, **{status: _problem(status) for status in sorted(statuses)}}
+            if accepted is not None:
+                responses[202] = accepted
             decorate = getattr(super(Api, self), method)(
                 rule, summary=lines[0], description="\n".join(lines[1:]).strip() or None, responses=responses
             )
@@ -114,6 +120,12 @@ _RESUME = ("last_event_id", "query", "Resume after this event id; 'earliest' for
 STREAM_PATHS = {
     "/api/nl43/{unit_id}/monitor/events": _stream_operation(
         "The shared feed of one unit.", ("unit_id", "path", "The unit"), _RESUME
+    ),
+    "/api/nl43/{unit_id}/stream/events": _stream_operation(
+        "The 100 ms stream (DRD) of one unit.", ("unit_id", "path", "The unit"), _RESUME
+    ),
+    "/api/nl43/{unit_id}/logs/events": _stream_operation(
+        "The log of one unit as it is written.", ("unit_id", "path", "The unit"), _RESUME
     ),
     "/api/nl43/_monitor/events": _stream_operation(
         "Frames, notices and roster changes of many units over one connection.",

@@ -8,6 +8,7 @@ from slmm.errors import Invalid
 from slmm.live import encoding
 from slmm.live.feed import sse_event
 from slmm.live.formats import SSE
+from slmm.live.hub import Channel
 from slmm.live.viewer import Viewer
 from slmm.web import context
 from slmm.web.access import role
@@ -26,7 +27,23 @@ MOST_STREAMS = 12_000
 def unit_events(unit_id: str) -> Response:
     """The shared feed of one unit."""
     context.device(unit_id)
-    return _events([unit_id], with_notices=False)
+    return _events([unit_id])
+
+
+@blueprint.get("/<unit_id>/stream/events")
+@role("viewer")
+def drd_events(unit_id: str) -> Response:
+    """The 100 ms stream (DRD) of one unit, shared by all who follow it."""
+    context.worker(unit_id).refuse_if_disabled("stream")
+    return _events([unit_id], Channel.STREAM)
+
+
+@blueprint.get("/<unit_id>/logs/events")
+@role("viewer")
+def log_events(unit_id: str) -> Response:
+    """The log of one unit as it is written."""
+    context.device(unit_id)
+    return _events([unit_id], Channel.LOG)
 
 
 @blueprint.get("/_monitor/events")
@@ -44,18 +61,18 @@ def page_events() -> Response:
     return _events(units, with_notices=True)
 
 
-def _events(units: list[str] | None, *, with_notices: bool) -> Response:
+def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_notices: bool = False) -> Response:
     runtime = context.runtime()
     if not runtime.is_running:
         return _come_back("closing", "the service is starting or stopping; come back in a moment")
     if runtime.hub.viewers() >= MOST_STREAMS:
         return _come_back("too_many_streams", f"{MOST_STREAMS} streams are open; come back later")
-    if runtime.fleet.is_standby:
+    if runtime.fleet.is_standby and channel is not Channel.LOG:
         return _come_back("standby", "the service is in standby and reads no meters")
     resume = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
 
     def join() -> Viewer:
-        return runtime.hub.join(units, SSE, resume=resume, with_notices=with_notices)
+        return runtime.hub.join(units, SSE, channel=channel, resume=resume, with_notices=with_notices)
 
     return streaming(Stream(runtime.hub, join, b"retry: %d\n\n" % RETRY_MS))
 

@@ -15,7 +15,7 @@ from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
 from slmm.live.formats import WEBSOCKET
-from slmm.live.hub import Hub
+from slmm.live.hub import Channel, Hub
 from slmm.live.outlet import Outlet, tune
 from slmm.live.viewer import Viewer
 from slmm.web import context
@@ -62,6 +62,15 @@ def unit_monitor(ws: Server, unit_id: str) -> None:
     follow(ws, hub, viewer)
 
 
+@sock.route("/api/nl43/<unit_id>/stream")  # type: ignore[untyped-decorator]
+@role("viewer")
+def unit_stream(ws: Server, unit_id: str) -> None:
+    """The 100 ms stream (DRD) of one unit, shared by all who follow it."""
+    hub = context.runtime().hub
+    viewer = hub.join([unit_id], WEBSOCKET, channel=Channel.STREAM)
+    follow(ws, hub, viewer)
+
+
 def follow(ws: Server, hub: Hub, viewer: Viewer) -> None:
     """Run a viewer on an accepted WebSocket until either side ends."""
     listener = gevent.spawn(_listen, ws, viewer)
@@ -90,7 +99,9 @@ def register(app: Flask) -> None:
     @app.before_request
     def before_handshake() -> None:
         if request.environ.get("HTTP_UPGRADE", "").lower() == "websocket" and request.view_args:
-            context.device(request.view_args.get("unit_id", ""))
+            unit_id = context.device(request.view_args.get("unit_id", "")).unit_id
+            if request.path.endswith("/stream"):
+                context.worker(unit_id).refuse_if_disabled("stream")
             prepare(request.environ)
 
     sock.init_app(app)

@@ -1,0 +1,78 @@
+"""Long operations: begun here, waited for or followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import jsonify, make_response
+
+from slmm.fleet.operations import Operation
+from slmm.live.encoding import timestamp
+from slmm.web import context
+from slmm.web.api.meter_models import OperationAnswer, OperationPath, OperationsAnswer
+from slmm.web.api.models import UnitPath
+from slmm.web.openapi import UNIT_PROBLEMS, Api
+
+api = Api("operations", "Long operations on a meter: settings, cycles, downloads")
+
+
+def view(operation: Operation) -> dict[str, Any]:
+    """An operation as JSON shows it."""
+    return {
+        "operation_id": operation.operation_id,
+        "unit_id": operation.unit_id,
+        "kind": operation.kind,
+        "state": operation.state,
+        "steps": steps(operation),
+        "done": operation.done,
+        "total": operation.total,
+        "unit": operation.progress_unit,
+        "started_at": timestamp(operation.started_at),
+        "ended_at": timestamp(operation.ended_at) if operation.ended_at else None,
+        "error": str(operation.error) if operation.error else None,
+        "result": operation.result if isinstance(operation.result, dict) else None,
+    }
+
+
+def steps(operation: Operation) -> list[dict[str, Any]]:
+    """What was done, in order."""
+    return [{"name": step.name, "state": step.state, "detail": step.detail} for step in operation.steps]
+
+
+def run(
+    unit_id: str,
+    kind: str,
+    work: Callable[[Operation], dict[str, Any]],
+    *,
+    wait: bool,
+    timeout_s: float,
+    with_steps: bool = False,
+) -> Any:
+    """Begin *work* and answer with its result, or at once with 202 and where to follow it."""
+    context.runtime().fleet.worker(context.device(unit_id).unit_id).refuse_if_disabled(kind)
+    operations = context.runtime().operations
+    operation = operations.begin(unit_id, kind, work)
+    if not wait:
+        answer = make_response(jsonify({"status": "ok", "operation": view(operation)}), 202)
+        answer.headers["Location"] = f"/api/nl43/{unit_id}/operations/{operation.operation_id}"
+        return answer
+    result = operations.wait(operation, timeout_s)
+    return {"status": "ok", **result, **({"steps": steps(operation)} if with_steps else {})}
+
+
+@api.route_for("get", "/<unit_id>/operations", needs="viewer", answer=OperationsAnswer, problems=UNIT_PROBLEMS)
+def of_unit(path: UnitPath) -> dict[str, Any]:
+    """What runs on a unit, and what ran of late."""
+    context.device(path.unit_id)
+    found = context.runtime().operations.of_unit(path.unit_id)
+    return {"status": "ok", "operations": [view(operation) for operation in found]}
+
+
+@api.route_for(
+    "get", "/<unit_id>/operations/<operation_id>", needs="viewer", answer=OperationAnswer, problems=UNIT_PROBLEMS
+)
+def one(path: OperationPath) -> dict[str, Any]:
+    """How far one operation is; its steps and, at its end, its result."""
+    context.device(path.unit_id)
+    return {"status": "ok", "operation": view(context.runtime().operations.get(path.unit_id, path.operation_id))}
