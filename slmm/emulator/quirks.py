@@ -19,6 +19,8 @@ class Quirks:
     missing_option_code: str = "R+0001"
     counter_width: int = 3
     """DRD counter: right-justified in so many characters; 0 unpadded."""
+    has_stream_status: bool = True
+    """Whether ``DRD?status`` is known; never seen on a real meter."""
     sub_answer: str = "prompt"
     """After SUB: ``prompt``, ``none`` or ``result`` (R+0000 and prompt)."""
     echo_first: bool = True

@@ -38,6 +38,10 @@ class Counters:
     overlapping: int = 0
     """Commands that came while another was being answered."""
     shortest_gap_s: float | None = None
+    not_recognised: int = 0
+    """Commands answered R+0001."""
+    streams: int = 0
+    subs: int = 0
     closed_by_fin: int = 0
     closed_by_rst: int = 0
 
@@ -144,6 +148,7 @@ class MeterServer:
             if self._is_streaming:
                 if SUB in data:
                     self._is_streaming = False
+                    self.counters.subs += 1
                 continue  # a command during a stream is ignored
             pending += data.replace(bytes([SUB]), b"")
             if len(pending) > _LINE_LIMIT:
@@ -181,10 +186,12 @@ class MeterServer:
             gevent.sleep(quirks.reply_delay_s)
         if reply.data and line.upper() == "DOD?":
             self.shown.append(reply.data)
+        self.counters.not_recognised += reply.code == wire.NOT_RECOGNISED
         self._send(connection, line, self._bytes(line, reply))
         self.counters.answered += 1
         if reply.stream and reply.code == wire.OK:
             self._is_streaming = True
+            self.counters.streams += 1
             gevent.spawn(self._stream, connection, with_status=reply.stream.endswith("status"))
 
     def _note_gap(self, now_s: float) -> bool:
@@ -286,6 +293,7 @@ class MeterServer:
             "host": self.host,
             "port": self.port,
             "is_measuring": self.instrument.is_measuring,
+            "is_streaming": self._is_streaming,
             "quirks": asdict(self.instrument.quirks),
             "counters": asdict(self.counters),
             "faults_happened": self.faults.happened,

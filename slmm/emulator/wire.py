@@ -55,6 +55,8 @@ def _request(instrument: Instrument, name: str, argument: str, now_s: float) -> 
         if not instrument.quirks.has_option:
             return Reply(instrument.quirks.missing_option_code)
         forms = {"": "DRD", "status": "DRD status"}
+        if argument == "status" and not instrument.quirks.has_stream_status:
+            return Reply(NOT_RECOGNISED)
         return Reply(OK, stream=forms[argument]) if argument in forms else Reply(BAD_PARAMETER)
     if argument:
         return Reply(BAD_PARAMETER)
