@@ -47,7 +47,7 @@ class HealthReader:
     def is_waiting(self) -> bool:
         """Whether a value is to be read."""
         if not self._left and time.monotonic() >= self._due_s:
-            self._left = ["Clock", "Battery Level", "SD Card Free Size"]
+            self._left = ["Clock", "Battery Level", "SD Card Free Size", "Sleep Mode"]
             self._due_s = time.monotonic() + self._every_s
         return bool(self._left)
 
@@ -66,6 +66,8 @@ class HealthReader:
                 status.clock_offset_s = clock_offset_s(status.device_clock, at, self._zone)
             elif name == "Battery Level":
                 status.battery_level = meter.read_battery()
+            elif name == "Sleep Mode":
+                status.sleep_mode = meter.read_value(name)
             else:
                 self._take_sd(float(meter.read_value(name).split()[0]), status)
         except (Refused, Garbled, ValueError, IndexError):

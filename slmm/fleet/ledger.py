@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from slmm import events, signals
@@ -11,6 +12,7 @@ from slmm.errors import DeviceBusy, DeviceDisabled, DeviceError, Garbled, NotCon
 from slmm.events import LogCategory, LogLevel
 from slmm.fleet import contact
 from slmm.fleet.contact import Contact
+from slmm.fleet.diagnosis import Verdict
 from slmm.fleet.journal import Journal
 from slmm.nl43.readings import decode_stream_status, quality_flags
 from slmm.storage.board import StatusBoard
@@ -29,7 +31,9 @@ def utc_now() -> datetime:
 class Ledger:
     """The book a worker keeps about its meter."""
 
-    def __init__(self, unit_id: str, board: StatusBoard, journal: Journal) -> None:
+    def __init__(
+        self, unit_id: str, board: StatusBoard, journal: Journal, explain: Callable[[DeviceError], Verdict]
+    ) -> None:
         self.unit_id = unit_id
         self.status = board.status(unit_id)
         self.contact = Contact()
@@ -37,6 +41,7 @@ class Ledger:
         """Monotonic time of the last recognised run state; None when it has to be read anew."""
         self._board = board
         self._journal = journal
+        self._explain = explain
         self._lost_s: float | None = None
         self._previous: events.Levels | None = None
 
@@ -154,6 +159,7 @@ class Ledger:
             self._board.mark_changed(self.unit_id)
         if change is contact.Change.FOUND:
             self.state_read_s = None  # who knows what happened meanwhile
+            status.verdict = None
             away_s = time.monotonic() - (self._lost_s or time.monotonic())
             logger.info("%s answers again after %.0f s", self.unit_id, away_s)
             self._tell_contact(is_reachable=True, reason=f"answers again after {away_s:.0f} s")
@@ -174,8 +180,10 @@ class Ledger:
         self._board.mark_changed(self.unit_id)
         if change is contact.Change.LOST:
             self._lost_s = time.monotonic()
-            logger.warning("%s counts as unreachable: %s", self.unit_id, error)
-            self._tell_contact(is_reachable=False, reason=str(error))
+            verdict = self._explain(error)
+            status.verdict = verdict.code
+            logger.warning("%s counts as unreachable: %s (%s)", self.unit_id, verdict.sentence, error)
+            self._tell_contact(is_reachable=False, reason=verdict.sentence)
 
     def _tell_contact(self, *, is_reachable: bool, reason: str) -> None:
         level, words = (LogLevel.INFO, "reachable again") if is_reachable else (LogLevel.ERROR, "unreachable")

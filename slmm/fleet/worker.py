@@ -23,12 +23,14 @@ from slmm.errors import (
     DeviceUnreachable,
     Refused,
 )
-from slmm.fleet import pacing
+from slmm.fleet import inspection, pacing
 from slmm.fleet.chores import Chores
+from slmm.fleet.diagnosis import Verdict, contact_verdict
 from slmm.fleet.jobs import Job, JobQueue, Priority
 from slmm.fleet.journal import Journal
 from slmm.fleet.ledger import Ledger, utc_now
 from slmm.fleet.pacing import Cadences, Demand
+from slmm.fleet.timetable import Timetable
 from slmm.nl43.link import LinkTimes
 from slmm.nl43.meter import Meter
 from slmm.storage.board import StatusBoard, UnitStatus
@@ -41,10 +43,6 @@ T = TypeVar("T")
 QUEUE_JOBS = 8
 STOP_WITHIN_S = 2.0
 STREAM_WAIT_S = 0.25
-STREAM_RETRY_S = 30.0
-"""Pause after a meter has refused to stream."""
-READINGS_PER_CHORE = 4
-"""Readings between two exchanges that show no levels, so that a feed is never halved by them."""
 
 
 class MeterWorker:
@@ -69,10 +67,10 @@ class MeterWorker:
         self.watchers = watchers
         self.stream_watchers = stream_watchers
         self.is_standby = is_standby
-        self.demand = self._new_demand()
-        """Why this meter is read at present; made anew when a reason changes, not at every poll."""
+        self._timetable = Timetable(cadences, pacing_s=times.pacing_s, not_before_s=time.monotonic() + first_delay_s)
+        self._timetable.demand = self._new_demand()
         self.journal = Journal(device.unit_id)
-        self._ledger = Ledger(device.unit_id, board, self.journal)
+        self._ledger = Ledger(device.unit_id, board, self.journal, self._explain)
         self._meter = self._new_meter()
         self._chores = Chores(
             self._ledger,
@@ -82,12 +80,8 @@ class MeterWorker:
         )
         self._jobs = JobQueue(device.unit_id, QUEUE_JOBS)
         self._is_stopping = False
-        self._last_poll_s: float | None = None
-        self._not_before_s = time.monotonic() + first_delay_s
-        self._readings_since_chore = 0
         self._owes_poll = False
         """The last turn was a step of a long operation: a poll that is due goes next."""
-        self._stream_not_before_s = 0.0
         self._greenlet: gevent.Greenlet | None = None
 
     def __repr__(self) -> str:
@@ -97,6 +91,11 @@ class MeterWorker:
     def unit_id(self) -> str:
         """The unit this worker owns."""
         return self.device.unit_id
+
+    @property
+    def demand(self) -> Demand:
+        """Why this meter is read at present; made anew when a reason changes, not at every poll."""
+        return self._timetable.demand
 
     @property
     def zone(self) -> str:
@@ -166,7 +165,7 @@ class MeterWorker:
         """How many viewers follow the 100 ms stream of this unit now."""
         was_streamed, self.stream_watchers = self.stream_watchers > 0, count
         if was_streamed != (count > 0):
-            self._stream_not_before_s = 0.0
+            self._timetable.stream_wanted()
             self._reconsider()
 
     def hold(self, held_by: str | None) -> None:
@@ -231,15 +230,14 @@ class MeterWorker:
     @property
     def interval_s(self) -> float | None:
         """Seconds between polls at present, back-off included."""
-        pause_s = pacing.interval_s(self.demand, self._ledger.contact.failures, self.cadences)
+        pause_s = self._timetable.pause_s
         return None if pause_s is None else max(pause_s, self.times.pacing_s)
 
     # -- the loop -----------------------------------------------------------------------------------
 
     def _reconsider(self) -> None:
         """The demand has changed: show the mode and look again when the next poll is due."""
-        self.demand = self._new_demand()
-        self._not_before_s = 0.0
+        self._timetable.demand_changed(self._new_demand())
         if pacing.feed_mode(self.demand) is events.FeedMode.OFF:
             self._submit_quietly(Job(self._let_go, "let go", Priority.LETTING_GO))
         self._show_mode()
@@ -289,20 +287,15 @@ class MeterWorker:
         return due_s is not None and due_s <= max(self._meter.ready_s, time.monotonic())
 
     def _poll_due_s(self) -> float | None:
-        """Monotonic time of the next reading or chore; None when nobody wants one."""
-        pause_s = pacing.interval_s(self.demand, self._ledger.contact.failures, self.cadences)
-        if pause_s is None:
-            return None
-        due_s = max(self._not_before_s, self._meter.ready_s)
-        if self._last_poll_s is not None and not self._is_chore_due():
-            due_s = max(due_s, self._last_poll_s + pause_s)
-        return due_s
+        return self._timetable.poll_due_s(
+            self._meter.ready_s,
+            time.monotonic(),
+            is_chore_waiting=self._is_chore_waiting(),
+            is_state_known=self._ledger.state_read_s is not None,
+        )
 
     def _stream_due_s(self) -> float | None:
-        """Monotonic time at which the 100 ms stream is to begin; None when nobody watches it."""
-        if not (self.demand.is_allowed and self.demand.stream_watchers):
-            return None
-        return max(self._stream_not_before_s, self._meter.ready_s)
+        return self._timetable.stream_due_s(self._meter.ready_s)
 
     def _due_s(self) -> float | None:
         """Monotonic time of the next thing to do without being asked; None if there is none."""
@@ -319,7 +312,9 @@ class MeterWorker:
             self._meter.close("its time has come")
         elif stream_s is not None and stream_s <= now_s and (poll_s is None or poll_s > now_s):
             self._attempt(self._stream)
-        elif self._is_chore_due():
+        elif self._is_chore_waiting() and self._timetable.is_chores_turn(
+            self._meter.ready_s, now_s, is_state_known=self._ledger.state_read_s is not None
+        ):
             self._attempt(self._do_chore)
         else:
             self._attempt(self._read_display)
@@ -335,32 +330,11 @@ class MeterWorker:
 
     # -- polls --------------------------------------------------------------------------------------
 
-    def _is_chore_due(self) -> bool:
-        """Whether the run state or a label is to be read before the next reading.
-
-        The first reading comes first and an unknown run state follows at once. After that chores use the time
-        between two readings, or, where there is none to spare, the place of every fifth.
-        """
-        if self._ledger.contact.failures or self._ledger.status.held_by is not None:
-            return False
-        if not self._chores.are_waiting():
-            return False
-        if self._ledger.state_read_s is None:
-            return self._readings_since_chore >= 1
-        if self.demand.stream_watchers:
-            return self._readings_since_chore >= 1  # the stream is interrupted by the reading anyway
-        return self._readings_since_chore >= READINGS_PER_CHORE or self._has_time_to_spare()
-
-    def _has_time_to_spare(self) -> bool:
-        """Whether one more exchange, and the rest it demands, ends before the next reading is due."""
-        pause_s = pacing.interval_s(self.demand, self._ledger.contact.failures, self.cadences)
-        if pause_s is None or self._last_poll_s is None:
-            return False
-        begins_s = max(self._meter.ready_s, time.monotonic())
-        return self._last_poll_s + pause_s - begins_s >= self.times.pacing_s
+    def _is_chore_waiting(self) -> bool:
+        return self._ledger.status.held_by is None and self._chores.are_waiting()
 
     def _do_chore(self) -> None:
-        self._readings_since_chore = 0
+        self._timetable.chore_done()
         self._chores.do_next(self._meter)
 
     def _attempt(self, read: Callable[[], object]) -> None:
@@ -368,9 +342,8 @@ class MeterWorker:
             read()
         except DeviceError as error:
             self._ledger.judge(error)
-            self._last_poll_s = time.monotonic()
-            pause_s = pacing.interval_s(self.demand, max(1, self._ledger.contact.failures), self.cadences)
-            self._stream_not_before_s = self._last_poll_s + (pause_s or self.cadences.backoff_watched_max_s)
+            self._timetable.failures = self._ledger.contact.failures
+            self._timetable.failed(time.monotonic())
         self._show_mode()
 
     def _read_display(self) -> events.Reading:
@@ -379,8 +352,7 @@ class MeterWorker:
         channels, raw = self._meter.read_display()
         if self._meter.counters.opened != opened_before:
             self._chores.labels.start_over()
-        self._readings_since_chore += 1
-        self._last_poll_s = time.monotonic()
+        self._timetable.polled(time.monotonic())
         return self._ledger.take(channels, raw)
 
     # -- the 100 ms stream --------------------------------------------------------------------------
@@ -390,7 +362,7 @@ class MeterWorker:
         try:
             self._meter.begin_stream()
         except Refused as refusal:
-            self._stream_not_before_s = time.monotonic() + STREAM_RETRY_S
+            self._timetable.stream_refused(time.monotonic())
             self._ledger.refuse_stream(refusal)
             return
         while not self._is_stream_over():
@@ -407,7 +379,13 @@ class MeterWorker:
         poll_s = self._poll_due_s()
         return poll_s is not None and poll_s <= time.monotonic()
 
+    def _explain(self, error: DeviceError) -> Verdict:
+        """Why the meter is lost; knocks at its other ports for that."""
+        findings = inspection.known(self.device, self._ledger.status)
+        return contact_verdict(inspection.after_failure(findings, self.device, error))
+
     def _show_mode(self) -> None:
+        self._timetable.failures = self._ledger.contact.failures
         mode = pacing.feed_mode(self.demand)
         if mode is not events.FeedMode.OFF and self._ledger.contact.failures:
             mode = events.FeedMode.BACKOFF

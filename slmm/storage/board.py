@@ -43,6 +43,9 @@ class UnitStatus:
     """Days until the SD card is full at the present rate."""
     stopped_by_itself_at: datetime | None = None
     """When a measurement was seen to have ended that nobody stopped through us."""
+    verdict: str | None = None
+    """Why the meter is lost, as a stable word such as ``wedged``; None while it answers."""
+    sleep_mode: str | None = None
     held_by: str | None = None
     """What keeps the meter from answering, such as a transfer; not kept over a restart."""
 

@@ -82,7 +82,7 @@ def test_three_failed_polls_make_one_unreachable_and_recovery_is_told(
     fast_emulator.client.fault(0, "unplugged")
     eventually(lambda: heard.contacts)
     assert heard.contacts[0].is_reachable is False
-    assert "refused" in heard.contacts[0].reason
+    assert "refuses" in heard.contacts[0].reason
     status = runtime.fleet.monitor_status()[unit_id]
     assert (status.mode, status.reachable) == (FeedMode.BACKOFF, False)
     gevent.sleep(1.0)
