@@ -62,7 +62,13 @@ def add_step(migrations: Path, *lines: str) -> None:
 def add_unit(engine: Engine) -> None:
     """One unit with a status and a trail row."""
     with engine.begin() as connection:
-        connection.execute(text("insert into nl43_config values ('a','h',1,2,1,0,null,null,0,1,60,0,1)"))
+        connection.execute(
+            text(
+                "insert into nl43_config (unit_id, host, tcp_port, ftp_port, tcp_enabled, ftp_enabled, web_enabled,"
+                " poll_enabled, poll_interval_seconds, monitor_enabled, is_active)"
+                " values ('a', 'h', 1, 2, 1, 0, 0, 1, 60, 0, 1)"
+            )
+        )
         connection.execute(text("insert into nl43_status (unit_id, consecutive_failures) values ('a', 0)"))
         connection.execute(
             text("insert into nl43_readings (unit_id, timestamp) values ('a', '2026-01-01 00:00:00.000000')")

@@ -345,3 +345,44 @@ class ClearedAnswer(Ok):
     """How many entries were removed."""
 
     deleted_count: int
+
+
+class DiagnosticTest(BaseModel):
+    """One step of the diagnostics, as in 0.4.0."""
+
+    status: Literal["pass", "fail", "warning", "skip"]
+    message: str
+
+
+class VerdictView(BaseModel):
+    """One thing that is so: a sentence, what to do about it, and a cure that can be asked for."""
+
+    code: str
+    severity: Literal["ok", "info", "warning", "error"]
+    sentence: str
+    advice: str
+    cure: str | None
+
+
+class DiagnosticsAnswer(Ok):
+    """Steps as in 0.4.0, and verdicts in words; the first verdict tells about the way to the meter."""
+
+    unit_id: str
+    timestamp: str
+    overall_status: Literal["pass", "degraded", "fail"]
+    tests: dict[str, DiagnosticTest]
+    verdicts: list[VerdictView]
+    database_dump: dict[str, Any]
+
+
+class CureInput(Input):
+    """What is to be done; only what the last diagnostics offered makes sense."""
+
+    cure: Literal["reconnect", "end_sleep", "set_clock", "ftp_off", "accept_settings"]
+
+
+class CureAnswer(Ok):
+    """What was done."""
+
+    unit_id: str
+    cure: str
