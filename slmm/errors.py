@@ -31,6 +31,14 @@ class Standby(SlmmError):
     """The service holds no device connections at present, on request of an operator."""
 
 
+class DiskTrouble(SlmmError):
+    """The disk of this computer did not take or give a file."""
+
+
+class DiskFull(DiskTrouble):
+    """There is not enough room for a download."""
+
+
 class DeviceError(SlmmError):
     """Something between us and one meter went wrong."""
 

@@ -18,11 +18,14 @@ from typing import IO
 from apscheduler.schedulers.gevent import GeventScheduler
 
 from slmm.errors import Conflict, Invalid
+from slmm.fleet.collection import Collector
 from slmm.fleet.operations import Operations
 from slmm.fleet.pacing import Cadences
 from slmm.fleet.supervisor import Fleet
+from slmm.fleet.transfers import CardOptions, Transfers
 from slmm.live.hub import Channel, Hub
 from slmm.nl43.connection import KeepAlive
+from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
 from slmm.settings import Settings
 from slmm.storage import retention, upgrade
@@ -30,6 +33,7 @@ from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devicelog import DeviceLog
 from slmm.storage.devices import Roster
+from slmm.storage.downloads import PARTIAL_KEPT, Downloads
 from slmm.storage.fingerprints import Fingerprints
 from slmm.storage.recorder import Recorder
 
@@ -38,6 +42,10 @@ logger = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 PRUNE_EVERY = timedelta(minutes=10)
 LOG_EVERY_S = 2
+
+
+def _keepalive(settings: Settings) -> KeepAlive:
+    return KeepAlive(settings.tcp_keepalive_idle, settings.tcp_keepalive_interval, settings.tcp_keepalive_count)
 
 
 def link_times(settings: Settings) -> LinkTimes:
@@ -49,7 +57,7 @@ def link_times(settings: Settings) -> LinkTimes:
         is_persistent=settings.tcp_persistent_enabled,
         idle_ttl_s=settings.tcp_idle_ttl,
         max_age_s=settings.tcp_max_age,
-        keepalive=KeepAlive(settings.tcp_keepalive_idle, settings.tcp_keepalive_interval, settings.tcp_keepalive_count),
+        keepalive=_keepalive(settings),
     )
 
 
@@ -64,6 +72,17 @@ def cadences(settings: Settings) -> Cadences:
         backoff_base_s=settings.monitor_backoff_base_s,
         backoff_max_s=settings.monitor_backoff_max_s,
         backoff_watched_max_s=settings.monitor_backoff_watched_max_s,
+    )
+
+
+def card_options(settings: Settings) -> CardOptions:
+    """How the meters' FTP servers reach us, from the settings."""
+    return CardOptions(
+        data_ports=settings.ftp_data_ports,
+        data_address=settings.ftp_data_address or None,
+        accepts_any_sender=settings.ftp_accepts_any_sender,
+        limit_bytes_s=settings.ftp_limit_bytes_s or None,
+        times=CardTimes(keepalive=_keepalive(settings)),
     )
 
 
@@ -106,6 +125,9 @@ class Runtime:
         self.device_log = DeviceLog(database)
         self.fingerprints = Fingerprints(database)
         self.operations = Operations()
+        self.transfers = Transfers(self.fleet, self.roster, self.board, card_options(settings), database.in_pool)
+        self.downloads = Downloads(settings.data_dir / "downloads", database.in_pool)
+        self.collector = Collector(self.transfers, self.downloads, database.in_pool)
         self._lock: IO[str] | None = None
         self._scheduler: GeventScheduler | None = None
 
@@ -167,6 +189,7 @@ class Runtime:
         before = now - timedelta(hours=self.settings.monitor_trail_retention_hours)
         removed: int = self.database.write(lambda session: retention.prune_trail(session, before))
         self.device_log.prune(now - timedelta(days=self.settings.log_retention_days))
+        self.downloads.prune_partials(now - PARTIAL_KEPT)
         logger.debug("pruned %d trail rows", removed)
         return removed
 

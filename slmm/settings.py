@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from slmm.errors import Invalid
@@ -39,6 +39,19 @@ def _exact_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
         if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
             raise ValueError(f"{origin!r} is no exact origin, such as https://portal.example.org")
     return origins
+
+
+def _port_range(text: object) -> object:
+    """``50000-50019`` as a pair; raises ValueError for anything else."""
+    if not isinstance(text, str):
+        return text
+    if not text.strip():
+        return None
+    match = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", text)
+    ports = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 0 < ports[0] <= ports[1] < 65_536:
+        raise ValueError(f"{text!r} is no range of ports, such as 50000-50019")
+    return ports
 
 
 def _split(text: object) -> object:
@@ -102,6 +115,17 @@ class Settings(BaseSettings):
     """How long one reply may take; the manual allows the meter 3 s."""
     device_pacing_s: float = Field(1.0, ge=0, le=10)
     """Least time between the end of one reply and the next command (NL-43 comm. guide: 1 s)."""
+
+    ftp_data_ports: Annotated[tuple[int, int] | None, NoDecode, BeforeValidator(_port_range)] = None
+    """First and last port on which a meter may connect back to us, such as 50000-50019; else any."""
+    ftp_data_address: str = ""
+    """Our address as the meters see it, where NAT hides the true one."""
+    ftp_accepts_any_sender: bool = False
+    """Take data connections from other addresses than the meter's: only for NAT that changes it."""
+    ftp_limit_bytes_s: float = Field(0, ge=0)
+    """Most bytes a second of one download, to spare a modem; 0 for no limit."""
+    ftp_settle_s: Seconds = 10.0
+    """Pause between FTP off and on at the end of a cycle, in s."""
 
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(_exact_origins)] = ()

@@ -39,7 +39,7 @@ class HealthReader:
 
     def __init__(self, every_s: float, zone: ZoneInfo) -> None:
         self._every_s = every_s
-        self._zone = zone
+        self.zone = zone
         self._left: list[str] = []
         self._due_s = 0.0
         self._sd_samples: deque[tuple[float, float]] = deque(maxlen=SD_SAMPLES)
@@ -63,7 +63,7 @@ class HealthReader:
                 status.device_clock = meter.read_clock()
                 at = datetime.now(UTC)
                 status.clock_read_at = at
-                status.clock_offset_s = clock_offset_s(status.device_clock, at, self._zone)
+                status.clock_offset_s = clock_offset_s(status.device_clock, at, self.zone)
             elif name == "Battery Level":
                 status.battery_level = meter.read_battery()
             elif name == "Sleep Mode":

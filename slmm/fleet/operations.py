@@ -57,6 +57,8 @@ class Operation:
     ended_at: datetime | None = None
     error: SlmmError | None = None
     result: Any = None
+    fetched: Any = None
+    """What a download has brought, for whoever fetches it later."""
     outcome: AsyncResult = field(default_factory=AsyncResult, repr=False)
     _told_s: float = 0.0
 

@@ -7,6 +7,8 @@ from slmm.fleet.pacing import Cadences, Demand
 
 READINGS_PER_CHORE = 4
 """Readings between two exchanges that show no levels, so that a feed is never halved by them."""
+HELD_RETRY_S = 15.0
+"""A meter that does not answer during a transfer is left alone so long: reconnecting wedges real meters."""
 STREAM_RETRY_S = 30.0
 """Pause after a meter has refused to stream."""
 
@@ -46,9 +48,16 @@ class Timetable:
         """A chore took the place of a reading."""
         self._readings_since_chore = 0
 
-    def failed(self, now_s: float) -> None:
-        """An exchange failed: readings and stream wait for the back-off."""
+    def look_now(self) -> None:
+        """What kept the meter from answering is over."""
+        self._not_before_s = self._stream_not_before_s = 0.0
+        self._last_poll_s = None
+
+    def failed(self, now_s: float, *, is_held: bool = False) -> None:
+        """An exchange failed: readings and stream wait for the back-off, or for what holds the meter."""
         self._last_poll_s = now_s
+        if is_held:
+            self._not_before_s = now_s + HELD_RETRY_S
         pause_s = pacing.interval_s(self.demand, max(1, self.failures), self._cadences)
         self._stream_not_before_s = now_s + (pause_s or self._cadences.backoff_watched_max_s)
 

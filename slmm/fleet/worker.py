@@ -147,6 +147,7 @@ class MeterWorker:
         self.device = device
         if moved:
             self._jobs.put(Job(self._move, "move to the new address", Priority.LETTING_GO))
+        self._chores.health.zone = ZoneInfo(self.zone)
         self._reconsider()
 
     def settings_changed(self) -> None:
@@ -172,7 +173,8 @@ class MeterWorker:
         """A transfer holds the meter, in words, or has let go: its silence meanwhile is no failure."""
         self._ledger.hold(held_by)
         if held_by is None:
-            self._reconsider()
+            self._timetable.look_now()
+            self._jobs.wake()
 
     @property
     def held_by(self) -> str | None:
@@ -343,7 +345,7 @@ class MeterWorker:
         except DeviceError as error:
             self._ledger.judge(error)
             self._timetable.failures = self._ledger.contact.failures
-            self._timetable.failed(time.monotonic())
+            self._timetable.failed(time.monotonic(), is_held=self.held_by is not None)
         self._show_mode()
 
     def _read_display(self) -> events.Reading:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from flask_openapi3.openapi import OpenAPI
 
 from slmm.web import context, guard, pages, problems, stream, websocket
-from slmm.web.api import devices, diagnostics, feeds, logs, measurement, meter_settings, operations, system
+from slmm.web.api import (
+    cycles,
+    devices,
+    diagnostics,
+    feeds,
+    files,
+    logs,
+    measurement,
+    meter_settings,
+    operations,
+    system,
+)
 
 
 def register(app: OpenAPI) -> None:
@@ -13,7 +24,18 @@ def register(app: OpenAPI) -> None:
     problems.register(app)
     context.register(app)
     guard.register(app)
-    for module in (devices, feeds, measurement, meter_settings, operations, diagnostics, logs, system):
+    for module in (
+        devices,
+        feeds,
+        measurement,
+        cycles,
+        meter_settings,
+        files,
+        operations,
+        diagnostics,
+        logs,
+        system,
+    ):
         app.register_api(module.api)
     app.register_api(system.health_api)
     app.register_blueprint(pages.blueprint)

@@ -29,6 +29,7 @@ INFO = Info(
     description="Levels are JSON numbers in dB or null; times are RFC 3339 in UTC. Errors are problem+json.",
 )
 DEVICE_PROBLEMS = (403, 404, 409, 422, 502, 503, 504)
+DOWNLOAD_PROBLEMS = (*DEVICE_PROBLEMS, 500, 507)
 UNIT_PROBLEMS = (404, 422)
 PLAIN_PROBLEMS = (422,)
 
@@ -40,15 +41,22 @@ _DESCRIPTIONS = {
     409: "It exists already, or the meter is in the wrong state (R+0004).",
     415: "The body must be sent as application/json.",
     422: "The input is invalid; errors names each field.",
+    500: "The disk of the service did not take or give a file.",
     502: "The meter cannot be reached, refused, or answered nonsense.",
     503: "Standby, or the meter is busy; see Retry-After.",
     504: "The meter did not answer in time.",
+    507: "The disk of the service is full.",
 }
 
 
 def _problem(status: int) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": _DESCRIPTIONS[status], "content": {CONTENT_TYPE: {"schema": schema}}}
+
+
+def _file(content_type: str) -> dict[str, Any]:
+    schema = {"type": "string", "format": "binary"}
+    return {"description": "The file", "content": {content_type: {"schema": schema}}}
 
 
 class Api(APIBlueprint):
@@ -63,13 +71,14 @@ class Api(APIBlueprint):
         rule: str,
         *,
         needs: Role | str,
-        answer: type[BaseModel],
+        answer: type[BaseModel] | str,
         problems: tuple[int, ...],
         accepted: type[BaseModel] | None = None,
     ) -> Callable[[View], View]:
         """Register a view: its docstring's first line is the operation's summary.
 
-        *accepted* is the answer 202 of a long operation that is not waited for.
+        *answer* is a model, or the type of a file; *accepted* is the answer 202 of a long operation that is not
+        waited for.
         """
 
         def declare(view: View) -> View:
@@ -77,7 +86,8 @@ class Api(APIBlueprint):
             statuses = {*problems, 403} if method != "get" else {*problems}
             if "body" in inspect.signature(view).parameters:
                 statuses |= {400, 413, 415}
-            responses: dict[Any, Any] = {200: answer, **{status: _problem(status) for status in sorted(statuses)}}
+            good = _file(answer) if isinstance(answer, str) else answer
+            responses: dict[Any, Any] = {200: good, **{status: _problem(status) for status in sorted(statuses)}}
             if accepted is not None:
                 responses[202] = accepted
             decorate = getattr(super(Api, self), method)(

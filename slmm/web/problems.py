@@ -46,6 +46,8 @@ _TABLE: list[tuple[type[errors.SlmmError], HTTPStatus, str]] = [
     (errors.NotAllowed, HTTPStatus.FORBIDDEN, "not_allowed"),
     (errors.Conflict, HTTPStatus.CONFLICT, "conflict"),
     (errors.Standby, HTTPStatus.SERVICE_UNAVAILABLE, "standby"),
+    (errors.DiskFull, HTTPStatus.INSUFFICIENT_STORAGE, "disk_full"),
+    (errors.DiskTrouble, HTTPStatus.INTERNAL_SERVER_ERROR, "disk_trouble"),
     (errors.DeviceDisabled, HTTPStatus.FORBIDDEN, "device_disabled"),
     (errors.DeviceBusy, HTTPStatus.SERVICE_UNAVAILABLE, "device_busy"),
     (errors.DeviceTimeout, HTTPStatus.GATEWAY_TIMEOUT, "device_timeout"),

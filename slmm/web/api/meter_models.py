@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from slmm.web.api.models import Input, Level, Ok, Text, UnitPath
+from slmm.web.api.fields import Input, Level
+from slmm.web.api.models import Ok, UnitPath
 
 ChannelName = Literal["Main", "Sub1", "Sub2", "Sub3"]
 MeasurementPreset = Literal["10s", "1m", "5m", "10m", "15m", "30m", "1h", "8h", "24h", "Manual"]
@@ -72,21 +73,6 @@ class IndexInput(Input):
     """A store name: the number of the folder on the SD card."""
 
     index: int = Field(ge=0, le=9999)
-
-
-class StartCycleInput(Input):
-    """How a cycle is begun."""
-
-    sync_clock: bool = True
-
-
-class StopCycleInput(Input):
-    """How a cycle is ended."""
-
-    download: bool = True
-    download_path: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
-        None, description="Where the ZIP is put, below the download folder of the unit"
-    )
 
 
 class ChannelQuery(BaseModel):
@@ -266,37 +252,6 @@ class OperationsAnswer(Ok):
     """The operations of a unit that are remembered, newest first."""
 
     operations: list[OperationView]
-
-
-class CycleSteps(BaseModel):
-    """What was done, in order."""
-
-    steps: list[OperationStep]
-
-
-class StartCycleAnswer(Ok, CycleSteps):
-    """How a cycle was begun."""
-
-    unit_id: str
-    clock_synced: bool
-    server_time: str | None
-    old_index: int
-    new_index: int
-    attempts_made: int
-    started: bool
-
-
-class StopCycleAnswer(Ok, CycleSteps):
-    """How a cycle was ended; a download that failed does not undo the stop."""
-
-    unit_id: str
-    stopped: bool
-    ftp_enabled: bool
-    download_attempted: bool
-    download_success: bool
-    downloaded_folder: str | None
-    local_path: str | None
-    download_error: str | None = None
 
 
 class LogsQuery(BaseModel):

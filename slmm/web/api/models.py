@@ -2,72 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
-from slmm.errors import Garbled
-from slmm.nl43.readings import parse_level
-from slmm.web.context import UNIT_ID
-
-_ADDRESS_CHARACTERS = re.compile(r"[0-9A-Za-z.:%_-]{1,253}")
-_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOSTNAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
-
-
-def _unit_id(value: str) -> str:
-    if not UNIT_ID.fullmatch(value):
-        raise ValueError("1–64 letters, digits, '.', '_' or '-', not beginning with '_' or '.'")
-    return value
-
-
-def _host(value: str) -> str:
-    if not _ADDRESS_CHARACTERS.fullmatch(value):  # ipaddress takes any text for an IPv6 zone
-        raise ValueError("an IP address or a host name, without scheme, port or spaces")
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        if not _HOSTNAME.fullmatch(value) or re.fullmatch(r"[\d.]+", value):
-            raise ValueError("an IP address or a host name, without scheme, port or spaces") from None
-    return value
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("printable characters only: no line ends or other control characters")
-    return value
-
-
-def _pushed_level(value: object) -> str:
-    text = f"{value:.1f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-    try:
-        if isinstance(text, str):
-            parse_level(text)
-            return text
-    except Garbled:
-        pass
-    raise ValueError("a level in dB with one decimal, such as 72.4, or '-.-' for none")
-
-
-UnitId = Annotated[str, AfterValidator(_unit_id)]
-Host = Annotated[str, AfterValidator(_host)]
-Text = Annotated[str, AfterValidator(_printable)]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-PollInterval = Annotated[int, Field(ge=30, le=21_600, description="Seconds")]
-Level = Annotated[float | None, Field(description="dB")]
-PushedLevel = Annotated[
-    Any,
-    AfterValidator(_pushed_level),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "description": "dB"}),
-]
-
-
-class Input(BaseModel):
-    """Bodies are strict: no unknown member, no text for a number."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+from slmm.web.api.fields import Host, Input, Level, PollInterval, Port, PushedLevel, Text, UnitId, Zone
 
 
 class UnitPath(BaseModel):
@@ -90,6 +29,7 @@ class ConfigInput(Input):
     poll_enabled: bool | None = None
     poll_interval_seconds: PollInterval | None = None
     monitor_enabled: bool | None = None
+    timezone: Zone | None = Field(None, description="The IANA zone the meter's clock shows; else that of the service")
 
 
 class NewDevice(ConfigInput):
@@ -175,6 +115,11 @@ class Status(BaseModel):
     power_source: str | None
     sd_remaining_mb: str | None
     sd_free_ratio: str | None
+    sd_days_left: float | None = Field(description="Until the SD card is full at the present rate")
+    clock_offset_s: float | None = Field(description="Seconds by which the meter's clock is ahead of the service")
+    sleep_mode: str | None
+    held_by: str | None = Field(description="What keeps the meter from answering, such as a download")
+    verdict: str | None = Field(description="Why the meter is lost, such as wedged; null while it answers")
     is_reachable: bool | None
     consecutive_failures: int
     last_poll_attempt: str | None
@@ -198,6 +143,7 @@ class Config(BaseModel):
     poll_interval_seconds: int
     monitor_enabled: bool
     is_active: bool
+    timezone: str | None
 
 
 class RosterEntry(Config):

@@ -40,6 +40,12 @@ def steps(operation: Operation) -> list[dict[str, Any]]:
     return [{"name": step.name, "state": step.state, "detail": step.detail} for step in operation.steps]
 
 
+def begin(unit_id: str, kind: str, work: Callable[[Operation], dict[str, Any]]) -> Operation:
+    """Start *work* on a unit that may be talked to; raises NotFound, Standby, DeviceDisabled or DeviceBusy."""
+    context.runtime().fleet.worker(context.device(unit_id).unit_id).refuse_if_disabled(kind)
+    return context.runtime().operations.begin(unit_id, kind, work)
+
+
 def run(
     unit_id: str,
     kind: str,
@@ -50,14 +56,12 @@ def run(
     with_steps: bool = False,
 ) -> Any:
     """Begin *work* and answer with its result, or at once with 202 and where to follow it."""
-    context.runtime().fleet.worker(context.device(unit_id).unit_id).refuse_if_disabled(kind)
-    operations = context.runtime().operations
-    operation = operations.begin(unit_id, kind, work)
+    operation = begin(unit_id, kind, work)
     if not wait:
         answer = make_response(jsonify({"status": "ok", "operation": view(operation)}), 202)
         answer.headers["Location"] = f"/api/nl43/{unit_id}/operations/{operation.operation_id}"
         return answer
-    result = operations.wait(operation, timeout_s)
+    result = context.runtime().operations.wait(operation, timeout_s)
     return {"status": "ok", **result, **({"steps": steps(operation)} if with_steps else {})}
 
 
