@@ -82,7 +82,12 @@ def card_options(settings: Settings) -> CardOptions:
         data_address=settings.ftp_data_address or None,
         accepts_any_sender=settings.ftp_accepts_any_sender,
         limit_bytes_s=settings.ftp_limit_bytes_s or None,
-        times=CardTimes(keepalive=_keepalive(settings)),
+        times=CardTimes(
+            reply_timeout_s=settings.ftp_stall_s,
+            stall_s=settings.ftp_stall_s,
+            retry_pauses_s=tuple(settings.ftp_retry_s * times for times in (1.0, 2.0, 5.0)),
+            keepalive=_keepalive(settings),
+        ),
     )
 
 

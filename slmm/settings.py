@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     """Take data connections from other addresses than the meter's: only for NAT that changes it."""
     ftp_limit_bytes_s: float = Field(0, ge=0)
     """Most bytes a second of one download, to spare a modem; 0 for no limit."""
+    ftp_stall_s: float = Field(15.0, gt=0, le=600)
+    """A transfer that brings nothing for so long is broken off and gone on with."""
+    ftp_retry_s: Seconds = 2.0
+    """Pause before a broken transfer is gone on with, in s; then two and five times as long."""
     ftp_settle_s: Seconds = 10.0
     """Pause between FTP off and on at the end of a cycle, in s."""
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,7 +36,7 @@ class CardOptions:
     data_address: str | None = None
     accepts_any_sender: bool = False
     limit_bytes_s: float | None = None
-    times: CardTimes | None = None
+    times: CardTimes = field(default_factory=CardTimes)
 
 
 class Transfers:
