@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from slmm.errors import ConnectionLost, DeviceError, DeviceTimeout, DeviceUnreachable, Garbled, Refused
 from slmm.fleet.diagnosis import Control, Findings
+from slmm.fleet.health import clock_offset_s
 from slmm.nl43.meter import Meter
 from slmm.nl43.probe import Probe, probe
 from slmm.storage.board import UnitStatus
 from slmm.storage.devices import Device
 
 T = TypeVar("T")
+
+
+class Request(Protocol):
+    """Has one thing asked of the meter in its turn."""
+
+    def __call__(self, action: Callable[[Meter], T], what: str) -> T:
+        """Its result; raises what the action raises."""
+
 
 MODEM_PORT = 443
 """Cellular routers answer here, with a page or a refusal; silence means that the router is offline."""
@@ -67,7 +78,7 @@ def _control(error: DeviceError) -> Control:
             return Control.NOT_ASKED
 
 
-def ask(findings: Findings, device: Device, request: Callable[[Callable[[Meter], str], str], str]) -> Findings:
+def ask(findings: Findings, device: Device, zone: ZoneInfo, request: Request) -> Findings:
     """Ask the meter itself what a diagnosis needs; what it refuses stays unknown."""
     try:
         battery = request(Meter.read_battery, "read the battery")
@@ -81,6 +92,10 @@ def ask(findings: Findings, device: Device, request: Callable[[Callable[[Meter],
             values[name] = request(lambda meter, name=name: meter.read_value(name), f"read {name}")  # type: ignore[misc]
         except DeviceError:
             values[name] = None
+    try:
+        offset_s = request(lambda meter: clock_offset_s(meter.read_clock(), datetime.now(UTC), zone), "read the clock")
+    except DeviceError:
+        offset_s = findings.clock_offset_s or 0.0
     return replace(
         findings,
         control=Control.ANSWERS,
@@ -88,4 +103,5 @@ def ask(findings: Findings, device: Device, request: Callable[[Callable[[Meter],
         sleep_mode=values["Sleep Mode"] or findings.sleep_mode,
         ftp_setting=values["FTP"],
         web_setting=values["Web"],
+        clock_offset_s=offset_s,
     )

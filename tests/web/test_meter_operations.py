@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import gevent
 import pytest
 from flask.testing import FlaskClient
 
@@ -49,6 +50,22 @@ def command(path: str, **more: Any) -> Operation:
 
 INJECTION = "A\r\nMeasure,Start"
 
+CYCLE_BEGUN = frozenset(
+    {"unit_id", "clock_synced", "server_time", "old_index", "new_index", "attempts_made", "started", "steps"}
+)
+CYCLE_ENDED = frozenset(
+    {
+        "unit_id",
+        "stopped",
+        "ftp_enabled",
+        "download_attempted",
+        "download_success",
+        "downloaded_folder",
+        "local_path",
+        "steps",
+    }
+)
+
 OPERATIONS = [
     command("start", stopped=True, refused="measuring"),
     command("stop", refused="stopped"),
@@ -62,6 +79,22 @@ OPERATIONS = [
     reading("results", "data"),
     reading("live", "data"),
     reading("sleep/status", "sleep_status"),
+    reading("ftp/status", "ftp_enabled", "ftp_status"),
+    command("ftp/disable"),
+    command(
+        "start-cycle",
+        body={"sync_clock": True},
+        members=CYCLE_BEGUN,
+        stopped=True,
+        refused="measuring",
+        bad=({"sync_clock": "yes"}, {"sync": True}),
+    ),
+    command(
+        "stop-cycle",
+        body={"download": False},
+        members=CYCLE_ENDED,
+        bad=({"download": 1}, {"download_path": "../../x.zip"}, {"download_path": "a\r\nb"}, {"download_path": ""}),
+    ),
     reading("battery", "battery_level"),
     reading("clock", "clock", "timezone", "offset_s"),
     reading(
@@ -98,6 +131,7 @@ LONG = [
     reading("settings", "unit_id", "settings", "changed", "fingerprint_taken_at", bad_query=("wait=perhaps",)),
     reading("settings/all", "unit_id", "settings", "changed", "fingerprint_taken_at"),
     Operation("put", "settings/fingerprint", frozenset({"status", "unit_id", "taken_at", "sha256"})),
+    command("ftp/enable", bad_query=("wait=perhaps",)),
 ]
 ALL = OPERATIONS + LONG
 
@@ -247,7 +281,9 @@ def test_a_fingerprint_shows_what_was_changed_at_the_keypad(
 
 
 def test_results_carry_the_line_and_its_levels(client: FlaskClient, add: Add, fast_emulator: RunningEmulator) -> None:
-    data = client.get(f"{BASE}/{add(fast_emulator.meters[0])}/results").json["data"]
+    unit_id = add(fast_emulator.meters[0])
+    client.post(f"{BASE}/{unit_id}/stop")
+    data = client.get(f"{BASE}/{unit_id}/results").json["data"]
     assert data["raw_data"].count(",") == 63
     assert "lp" not in data
     assert data["lmin"] <= data["leq"] <= data["lmax"]
@@ -265,6 +301,7 @@ def test_a_long_operation_can_be_followed_instead_of_waited_for(
     seen = set()
     while (operation := client.get(where).json["operation"])["state"] == "running":
         seen.add(operation["done"])
+        gevent.sleep(0.01)
     assert operation["state"] == "done"
     assert len(seen) > 3
     assert operation["result"]["settings"]["battery_level"] == "Full"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from slmm.fleet import inspection
 from slmm.fleet.diagnosis import Control, Findings, Severity, Verdict, diagnose
@@ -21,6 +22,8 @@ from slmm.web.openapi import DEVICE_PROBLEMS, UNIT_PROBLEMS, Api
 
 api = Api("diagnostics", "What is wrong with a meter, and what cures it")
 
+T = TypeVar("T")
+
 ASK_TIMEOUT_S = 20.0
 
 
@@ -32,10 +35,10 @@ def _findings(unit_id: str) -> Findings:
     if not (device.is_active and device.tcp_enabled) or runtime.fleet.is_standby:
         return findings
 
-    def request(action: Callable[[Meter], str], what: str) -> str:
+    def request(action: Callable[[Meter], T], what: str) -> T:
         return runtime.fleet.request(unit_id, action, what, ASK_TIMEOUT_S)
 
-    findings = inspection.ask(findings, device, request)
+    findings = inspection.ask(findings, device, ZoneInfo(runtime.fleet.zone(unit_id)), request)
     known = runtime.fingerprints.get(unit_id)
     labels = status.labels
     if known is None:
