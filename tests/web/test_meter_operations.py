@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from slmm.emulator.process import RunningEmulator
+from tests.conftest import eventually
 from tests.web.conftest import BASE
 
 Add = Callable[..., str]
@@ -282,6 +283,7 @@ def test_a_fingerprint_shows_what_was_changed_at_the_keypad(
 
 def test_results_carry_the_line_and_its_levels(client: FlaskClient, add: Add, fast_emulator: RunningEmulator) -> None:
     unit_id = add(fast_emulator.meters[0])
+    eventually(lambda: client.get(f"{BASE}/{unit_id}/live").json["data"]["leq"])  # the first sample
     client.post(f"{BASE}/{unit_id}/stop")
     data = client.get(f"{BASE}/{unit_id}/results").json["data"]
     assert data["raw_data"].count(",") == 63
