@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from slmm import settings as settings_module
 from slmm import web
@@ -36,4 +37,6 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     prepare_engine(engine)
     app.extensions["slmm"] = runtime or Runtime(settings, Database(engine))
     web.register(app)
+    if hops := settings.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app

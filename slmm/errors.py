@@ -19,6 +19,18 @@ class NotFound(SlmmError):
     """The unit, rule, event or file that was asked for does not exist."""
 
 
+class NotIdentified(SlmmError):
+    """Nobody knows who the caller is: no login, or a token that is none."""
+
+
+class TooMany(SlmmError):
+    """Asked too often; try again later."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 60.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class NotAllowed(SlmmError):
     """The caller's role is too low for what was asked."""
 

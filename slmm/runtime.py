@@ -7,9 +7,9 @@ begins to read meters. Called by gunicorn's hooks, by the command line and by te
 from __future__ import annotations
 
 import fcntl
-import ipaddress
 import logging
 import os
+import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import IO
 
 from apscheduler.schedulers.gevent import GeventScheduler
 
-from slmm.errors import Conflict, Invalid
+from slmm.errors import Conflict, Standby
 from slmm.fleet.collection import Collector
 from slmm.fleet.operations import Operations
 from slmm.fleet.pacing import Cadences
@@ -29,19 +29,27 @@ from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
 from slmm.settings import Settings
 from slmm.storage import retention, upgrade
+from slmm.storage.accounts import Accounts
+from slmm.storage.audit import AuditLog
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devicelog import DeviceLog
 from slmm.storage.devices import Roster
 from slmm.storage.downloads import PARTIAL_KEPT, Downloads
 from slmm.storage.fingerprints import Fingerprints
+from slmm.storage.grants import Shares, Tokens
 from slmm.storage.recorder import Recorder
+from slmm.storage.secrets import SecretBox
+from slmm.storage.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 PRUNE_EVERY = timedelta(minutes=10)
 LOG_EVERY_S = 2
+RECHECK_EVERY_S = 10
+"""How soon a stream ends whose right was taken by another process."""
+KEY_FILE = "secret.key"
 
 
 def _keepalive(settings: Settings) -> KeepAlive:
@@ -91,23 +99,6 @@ def card_options(settings: Settings) -> CardOptions:
     )
 
 
-def refuse_open_doors(settings: Settings) -> None:
-    """Fail safe: without a login, only loopback may be served. Raises Invalid."""
-    if settings.auth == "off":
-        return
-    try:
-        is_loopback = ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        is_loopback = settings.host == "localhost"
-    if settings.auth == "on" or not is_loopback:
-        raise Invalid(
-            f"SLMM_HOST={settings.host} with SLMM_AUTH={settings.auth} asks for a login, which this version "
-            "does not have; bind 127.0.0.1 behind a proxy that checks who comes, or set SLMM_AUTH=off to "
-            "accept the risk",
-            field="auth",
-        )
-
-
 class Runtime:
     """Everything that runs, and the order in which it starts."""
 
@@ -133,6 +124,14 @@ class Runtime:
         self.transfers = Transfers(self.fleet, self.roster, self.board, card_options(settings), database.in_pool)
         self.downloads = Downloads(settings.data_dir / "downloads", database.in_pool)
         self.collector = Collector(self.transfers, self.downloads, database.in_pool)
+        self.accounts = Accounts(database)
+        self.sessions = Sessions(database)
+        self.tokens = Tokens(database)
+        self.shares = Shares(database)
+        self.audit = AuditLog(database)
+        self.setup_code: str | None = None
+        """What the first account is made with; None when there is one, or none is needed."""
+        self._secret_box: SecretBox | None = None
         self._lock: IO[str] | None = None
         self._scheduler: GeventScheduler | None = None
 
@@ -150,11 +149,12 @@ class Runtime:
 
     def start(self) -> None:
         """Own the data directory, migrate, restore, then read meters."""
-        refuse_open_doors(self.settings)
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")
-        self.roster.load()
+        self._secret_box = self.database.in_pool(SecretBox.open, self.settings.data_dir / KEY_FILE)
+        self.roster.load(self._secret_box)
+        self._offer_setup()
         self.board.restore(self.database)
         self.fingerprints.start()
         self.hub.start()
@@ -188,6 +188,37 @@ class Runtime:
         self._release_lock()
         logger.info("stopped in %.1f s", time.monotonic() - began_s)
 
+    @property
+    def secret_box(self) -> SecretBox:
+        """What encrypts secrets at rest; there once the runtime has started."""
+        if self._secret_box is None:
+            raise Standby("the service is starting; come back in a moment")
+        return self._secret_box
+
+    def _offer_setup(self) -> None:
+        if not self.settings.requires_login or self.accounts.has_users():
+            return
+        digits = secrets.token_hex(6).upper()
+        self.setup_code = "-".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+        logger.warning("there is no account yet: open /setup and enter the code %s", self.setup_code)
+
+    def is_still_granted(self, key: str) -> bool:
+        """Whether a right such as ``token:3`` still holds; an empty one always does."""
+        kind, _, number = key.partition(":")
+        books: dict[str, Sessions | Tokens | Shares] = {
+            "session": self.sessions,
+            "token": self.tokens,
+            "share": self.shares,
+        }
+        return not key or books[kind].is_valid(int(number))
+
+    def end_revoked_streams(self) -> None:
+        """End the streams whose right is no more, also when another process has taken it."""
+        self.sessions.forget()
+        for owner in self.hub.owners():
+            if not self.is_still_granted(owner):
+                self.hub.end_of(owner, "the login or token behind this stream has ended")
+
     def prune(self) -> int:
         """Remove trail rows and log entries older than their retention; how many trail rows."""
         now = datetime.now(UTC)
@@ -195,6 +226,8 @@ class Runtime:
         removed: int = self.database.write(lambda session: retention.prune_trail(session, before))
         self.device_log.prune(now - timedelta(days=self.settings.log_retention_days))
         self.downloads.prune_partials(now - PARTIAL_KEPT)
+        self.sessions.prune()
+        self.audit.prune(now - timedelta(days=self.settings.audit_retention_days))
         logger.debug("pruned %d trail rows", removed)
         return removed
 
@@ -206,6 +239,7 @@ class Runtime:
             self.prune, "interval", seconds=PRUNE_EVERY.total_seconds(), next_run_time=datetime.now(UTC)
         )
         self._scheduler.add_job(self.device_log.flush, "interval", seconds=LOG_EVERY_S)
+        self._scheduler.add_job(self.end_revoked_streams, "interval", seconds=RECHECK_EVERY_S)
         self._scheduler.start()
 
     def _take_lock(self) -> None:

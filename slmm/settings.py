@@ -7,6 +7,7 @@ without prefix are accepted as aliases where 0.4.0 had them.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -134,6 +135,11 @@ class Settings(BaseSettings):
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(_exact_origins)] = ()
     auth: Literal["auto", "on", "off"] = "auto"
+    """Whether a login is asked for; auto: on any bind but loopback."""
+    proxy_hops: int = Field(0, ge=0, le=10)
+    """How many reverse proxies stand before the service, whose X-Forwarded headers are believed."""
+    audit_retention_days: float = Field(730.0, gt=0, le=36_600)
+    """How long the audit log is kept, in days."""
     log_retention_days: float = Field(7.0, gt=0, le=3660, validation_alias=_also("LOG_RETENTION_DAYS"))
     """How long the log of each device is kept, in days."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -144,6 +150,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values only from the caller; ``load`` has already read the environment."""
         return (init_settings,)
+
+    @property
+    def requires_login(self) -> bool:
+        """Whether anybody is asked who they are: always, never, or (auto) on any bind but loopback."""
+        if self.auth != "auto":
+            return self.auth == "on"
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SLICE_VIEWERS = 200
 """Writes between two switches of greenlets: about 3 ms."""
+REVOKED_RETRY_MS = 60_000
 STREAM_RETRY_MS = 30_000
 """A browser whose DRD stream was refused comes back after this time."""
 
@@ -140,10 +141,12 @@ class Hub:
         channel: Channel = Channel.LEVELS,
         resume: str = "",
         with_notices: bool = False,
+        with_roster: bool = True,
+        owner: str = "",
     ) -> Viewer:
         """Follow one channel of *units* (None: all, also those to come), from the id *resume* on.
 
-        Raises NotFound for a unit without feeds.
+        *owner* names the right by which it is done, for ``end_of``. Raises NotFound for a unit without feeds.
         """
         audience = Audience(channel, None if units is None else frozenset(units))
         found = self._feeds[channel]
@@ -153,8 +156,9 @@ class Hub:
                 raise NotFound(f"there is no unit {unit_id!r}")
         feeds = [found[unit_id] for unit_id in followed]
         if with_notices:
-            feeds += [self._feeds[Channel.NOTICES][unit_id] for unit_id in followed] + [self._roster]
-        viewer = Viewer(feeds, form, boot=self.boot, resume=resume)
+            feeds += [self._feeds[Channel.NOTICES][unit_id] for unit_id in followed]
+            feeds += [self._roster] if with_roster else []
+        viewer = Viewer(feeds, form, boot=self.boot, resume=resume, owner=owner)
         viewer.last_sent_s = time.monotonic()
         for feed in feeds:
             self._followers[feed][viewer] = None
@@ -185,6 +189,15 @@ class Hub:
     def watchers(self, unit_id: str, channel: Channel = Channel.LEVELS) -> int:
         """How many viewers follow a channel of a unit."""
         return self._watchers.get((channel, unit_id), 0)
+
+    def owners(self) -> set[str]:
+        """By what rights streams are open."""
+        return {viewer.owner for viewer in self._viewers} - {""}
+
+    def end_of(self, owner: str, reason: str) -> None:
+        """End every stream that is open by a right which is no more."""
+        for viewer in [viewer for viewer in self._viewers if owner and viewer.owner == owner]:
+            self._dismiss(viewer, {"code": "access_ended", "detail": reason}, REVOKED_RETRY_MS)
 
     def viewers(self) -> int:
         """How many streams are open."""

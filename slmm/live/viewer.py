@@ -20,8 +20,10 @@ EARLIEST = "earliest"
 class Viewer:
     """A subscriber; made by ``Hub.join`` and ended by ``Hub.leave``."""
 
-    def __init__(self, feeds: Iterable[Feed], form: Format, *, boot: str, resume: str = "") -> None:
+    def __init__(self, feeds: Iterable[Feed], form: Format, *, boot: str, resume: str = "", owner: str = "") -> None:
         self.form = form
+        self.owner = owner
+        """By what right it follows, such as ``token:3``; empty when nobody has to ask."""
         self.outlet: Outlet | None = None
         self.is_flowing = False
         self.is_over = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +13,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from slmm import signals
-from slmm.errors import Conflict, NotFound
+from slmm.errors import Conflict, NotFound, SlmmError
 from slmm.events import RosterChange
 from slmm.storage.database import Database
 from slmm.storage.models import DeviceRow, FingerprintRow, LogRow, ReadingRow, StatusRow
+from slmm.storage.secrets import SecretBox
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,31 @@ class Roster:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._devices: dict[str, Device] = {}
+        self._box: SecretBox | None = None
+        self._unreadable: dict[str, str] = {}
+        """Sealed passwords that no key opens; kept until somebody gives a new one."""
         self._turn = RLock()  # one change at a time; no device I/O happens under it
 
-    def load(self) -> None:
-        """Read all units from the database."""
+    def load(self, box: SecretBox | None = None) -> None:
+        """Read all units from the database; *box* opens and seals their FTP passwords from now on."""
+        self._box = box
         rows = self._database.read(lambda session: list(session.scalars(select(DeviceRow))))
         devices = (Device(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows)
-        self._devices = {device.unit_id: device for device in devices}
+        self._devices = {device.unit_id: self._opened(device) for device in devices}
+        if box is not None:
+            for row in rows:
+                if row.ftp_password and not box.is_sealed(row.ftp_password):  # from before there was a key
+                    self._write(self._devices[row.unit_id])
+
+    def _opened(self, device: Device) -> Device:
+        if self._box is None or device.ftp_password is None:
+            return device
+        try:
+            return dataclasses.replace(device, ftp_password=self._box.unseal(device.ftp_password))
+        except SlmmError as error:
+            self._unreadable[device.unit_id] = device.ftp_password
+            logger.error("the FTP password of %s cannot be read, give it again: %s", device.unit_id, error)
+            return dataclasses.replace(device, ftp_password=None)
 
     def all(self) -> list[Device]:
         """Every unit, by name."""
@@ -105,13 +127,21 @@ class Roster:
             self.get(unit_id)
             self._database.write(erase)
             del self._devices[unit_id]
+            self._unreadable.pop(unit_id, None)
         self._tell(unit_id, "removed")
 
     def _store(self, device: Device, change: str) -> None:
-        values = {name: getattr(device, name) for name in _COLUMNS}
-        self._database.write(lambda session: session.merge(DeviceRow(**values)))
+        self._write(device)
         self._devices[device.unit_id] = device
         self._tell(device.unit_id, change)
+
+    def _write(self, device: Device) -> None:
+        values = {name: getattr(device, name) for name in _COLUMNS}
+        if device.ftp_password is None:
+            values["ftp_password"] = self._unreadable.get(device.unit_id)
+        elif self._box is not None:
+            values["ftp_password"] = self._box.seal(device.ftp_password)
+        self._database.write(lambda session: session.merge(DeviceRow(**values)))
 
     @staticmethod
     def _tell(unit_id: str, change: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from flask_openapi3.openapi import OpenAPI
 
-from slmm.web import context, guard, pages, problems, stream, websocket
+from slmm.web import audit, context, gate, guard, limits, pages, problems, stream, websocket
 from slmm.web.api import (
+    accounts,
+    audit_log,
     cycles,
     devices,
     diagnostics,
     feeds,
     files,
+    grants,
     logs,
     measurement,
     meter_settings,
@@ -24,6 +27,9 @@ def register(app: OpenAPI) -> None:
     problems.register(app)
     context.register(app)
     guard.register(app)
+    gate.register(app)
+    audit.register(app)
+    limits.register(app)
     for module in (
         devices,
         feeds,
@@ -35,6 +41,9 @@ def register(app: OpenAPI) -> None:
         diagnostics,
         logs,
         system,
+        accounts,
+        grants,
+        audit_log,
     ):
         app.register_api(module.api)
     app.register_api(system.health_api)

@@ -35,11 +35,13 @@ PLAIN_PROBLEMS = (422,)
 
 _DESCRIPTIONS = {
     400: "The body is not JSON.",
-    403: "TCP is disabled for this device, or the caller may not do this.",
+    401: "Nobody knows who asks: log in, or send an API token.",
+    403: "TCP or FTP is disabled for this device, or the caller may not do this.",
     404: "There is no such unit.",
     413: "The body is too large.",
     409: "It exists already, or the meter is in the wrong state (R+0004).",
     415: "The body must be sent as application/json.",
+    429: "Asked too often; see Retry-After.",
     422: "The input is invalid; errors names each field.",
     500: "The disk of the service did not take or give a file.",
     502: "The meter cannot be reached, refused, or answered nonsense.",
@@ -47,6 +49,9 @@ _DESCRIPTIONS = {
     504: "The meter did not answer in time.",
     507: "The disk of the service is full.",
 }
+
+
+SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"login": []}]
 
 
 def _problem(status: int) -> dict[str, Any]:
@@ -83,7 +88,9 @@ class Api(APIBlueprint):
 
         def declare(view: View) -> View:
             lines = inspect.cleandoc(view.__doc__ or "").split("\n", 1)
-            statuses = {*problems, 403} if method != "get" else {*problems}
+            wanted = Role(needs)
+            statuses = {*problems} if wanted is Role.PUBLIC else {*problems, 401, 403}
+            statuses |= {403} if method != "get" else set()
             if "body" in inspect.signature(view).parameters:
                 statuses |= {400, 413, 415}
             good = _file(answer) if isinstance(answer, str) else answer
@@ -91,7 +98,11 @@ class Api(APIBlueprint):
             if accepted is not None:
                 responses[202] = accepted
             decorate = getattr(super(Api, self), method)(
-                rule, summary=lines[0], description="\n".join(lines[1:]).strip() or None, responses=responses
+                rule,
+                summary=lines[0],
+                description="\n".join(lines[1:]).strip() or None,
+                responses=responses,
+                security=[] if wanted is Role.PUBLIC else SECURITY,
             )
             decorate(role(str(needs))(view))
             return view
@@ -105,7 +116,11 @@ def new_app(import_name: str, **options: Any) -> OpenAPI:
         import_name,
         info=INFO,
         doc_ui=False,
-        security_schemes={},
+        security_schemes={
+            "ticket": {"type": "apiKey", "in": "query", "name": "ticket", "description": "A stream ticket"},
+            "token": {"type": "http", "scheme": "bearer", "description": "An API token"},
+            "login": {"type": "apiKey", "in": "cookie", "name": "slmm_session", "description": "A login in a browser"},
+        },
         validation_error_model=Problem,
         validation_error_callback=validation_problem,
         **options,
@@ -117,13 +132,14 @@ _STREAM = "Server-Sent Events: unnamed events are frames, named ones status, ros
 
 def _stream_operation(summary: str, *parameters: tuple[str, str, str]) -> dict[str, Any]:
     """A GET that answers with an event stream, which flask-openapi3 has no words for."""
-    responses: dict[str, Any] = {str(status): _problem(status) for status in (404, 422)}
+    responses: dict[str, Any] = {str(status): _problem(status) for status in (401, 403, 404, 422)}
     responses["200"] = {"description": _STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     described = [
         {"name": name, "in": where, "required": where == "path", "description": text, "schema": {"type": "string"}}
         for name, where, text in parameters
     ]
-    return {"get": {"tags": ["feeds"], "summary": summary, "parameters": described, "responses": responses}}
+    operation = {"tags": ["feeds"], "summary": summary, "parameters": described, "responses": responses}
+    return {"get": {**operation, "security": [*SECURITY, {"ticket": []}]}}
 
 
 _RESUME = ("last_event_id", "query", "Resume after this event id; 'earliest' for all the server still holds")

@@ -43,6 +43,8 @@ class Problem(BaseModel):
 _TABLE: list[tuple[type[errors.SlmmError], HTTPStatus, str]] = [
     (errors.Invalid, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
     (errors.NotFound, HTTPStatus.NOT_FOUND, "not_found"),
+    (errors.NotIdentified, HTTPStatus.UNAUTHORIZED, "not_identified"),
+    (errors.TooMany, HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
     (errors.NotAllowed, HTTPStatus.FORBIDDEN, "not_allowed"),
     (errors.Conflict, HTTPStatus.CONFLICT, "conflict"),
     (errors.Standby, HTTPStatus.SERVICE_UNAVAILABLE, "standby"),
@@ -87,8 +89,10 @@ def _slmm_problem(error: errors.SlmmError) -> Response:
         [{"field": error.field, "message": str(error)}] if isinstance(error, errors.Invalid) and error.field else None
     )
     response = problem(status, code, str(error), device_result=refusal, errors=field)
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        pause_s = error.retry_after_s if isinstance(error, errors.DeviceBusy) else 30.0
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="slmm"'
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        pause_s = error.retry_after_s if isinstance(error, (errors.DeviceBusy, errors.TooMany)) else 30.0
         response.headers["Retry-After"] = str(max(1, round(pause_s)))
     return response
 
@@ -128,7 +132,7 @@ def validation_problem(error: ValidationError) -> Response:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, errors=found)
 
 
-SECRET_FIELDS = frozenset({"ftp_password"})
+SECRET_FIELDS = frozenset({"ftp_password", "password", "old_password", "new_password", "code"})
 LONGEST_ECHO = 80
 
 _PLAIN_WORDS = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, request
 
-from slmm.errors import Invalid
+from slmm.errors import Invalid, NotFound
 from slmm.live import encoding
 from slmm.live.feed import sse_event
 from slmm.live.formats import SSE
 from slmm.live.hub import Channel
 from slmm.live.viewer import Viewer
 from slmm.web import context
-from slmm.web.access import role
+from slmm.web.access import Role, caller, role, visible
 from slmm.web.takeover import HEADERS, Stream, StreamTakeover, streaming
 
 blueprint = Blueprint("stream", __name__, url_prefix="/api/nl43")
@@ -23,7 +23,7 @@ MOST_STREAMS = 12_000
 
 
 @blueprint.get("/<unit_id>/monitor/events")
-@role("viewer")
+@role("guest")
 def unit_events(unit_id: str) -> Response:
     """The shared feed of one unit."""
     context.device(unit_id)
@@ -47,18 +47,22 @@ def log_events(unit_id: str) -> Response:
 
 
 @blueprint.get("/_monitor/events")
-@role("viewer")
+@role("guest")
 def page_events() -> Response:
     """Frames, notices and roster changes of many units (``units=a,b``; all if left out)."""
     wanted = request.args.get("units")
+    is_guest = caller().role is Role.GUEST  # notices tell addresses and errors
     if wanted is None:
-        return _events(None, with_notices=True)
+        everything = None if caller().units is None else visible(d.unit_id for d in context.runtime().roster.all())
+        return _events(everything, with_notices=not is_guest)
     units = [name.strip() for name in wanted.split(",") if name.strip()]
     if not units:
         raise Invalid(f"units={wanted!r} names no unit; leave it out for all units", field="units")
     for unit_id in units:
+        if not caller().sees(context.checked_unit_id(unit_id)):
+            raise NotFound(f"there is no unit {unit_id!r}")
         context.device(unit_id)
-    return _events(units, with_notices=True)
+    return _events(units, with_notices=not is_guest)
 
 
 def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_notices: bool = False) -> Response:
@@ -71,8 +75,18 @@ def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_
         return _come_back("standby", "the service is in standby and reads no meters")
     resume = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
 
+    asking = caller()
+
     def join() -> Viewer:
-        return runtime.hub.join(units, SSE, channel=channel, resume=resume, with_notices=with_notices)
+        return runtime.hub.join(
+            units,
+            SSE,
+            channel=channel,
+            resume=resume,
+            with_notices=with_notices,
+            with_roster=asking.units is None,
+            owner=asking.key,
+        )
 
     return streaming(Stream(runtime.hub, join, b"retry: %d\n\n" % RETRY_MS))
 

@@ -19,7 +19,7 @@ from slmm.live.hub import Channel, Hub
 from slmm.live.outlet import Outlet, tune
 from slmm.live.viewer import Viewer
 from slmm.web import context
-from slmm.web.access import role
+from slmm.web.access import caller, role
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +54,11 @@ def prepare(environ: dict[str, Any]) -> None:
 
 
 @sock.route("/api/nl43/<unit_id>/monitor")  # type: ignore[untyped-decorator]
-@role("viewer")
+@role("guest")
 def unit_monitor(ws: Server, unit_id: str) -> None:
     """The shared feed of one unit, the same frames as its event stream."""
     hub = context.runtime().hub
-    viewer = hub.join([unit_id], WEBSOCKET)
+    viewer = hub.join([unit_id], WEBSOCKET, owner=caller().key)
     follow(ws, hub, viewer)
 
 
@@ -67,7 +67,7 @@ def unit_monitor(ws: Server, unit_id: str) -> None:
 def unit_stream(ws: Server, unit_id: str) -> None:
     """The 100 ms stream (DRD) of one unit, shared by all who follow it."""
     hub = context.runtime().hub
-    viewer = hub.join([unit_id], WEBSOCKET, channel=Channel.STREAM)
+    viewer = hub.join([unit_id], WEBSOCKET, channel=Channel.STREAM, owner=caller().key)
     follow(ws, hub, viewer)
 
 

@@ -114,6 +114,7 @@ function redraw() {
 
 function prepareForm() {
   const form = document.getElementById("add-form");
+  if (!form) return; // for those who may not add any
   const outcome = document.getElementById("add-outcome");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

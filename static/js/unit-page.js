@@ -17,7 +17,7 @@ const clock = new ServerClock();
 const store = new UnitStore(unitId, clock);
 const chart = new LevelChart(byId("chart"), () => clock.now() / 1000);
 const cells = buildGrid();
-const BUTTONS = [byId("start"), byId("stop")];
+const BUTTONS = [byId("start"), byId("stop")].filter(Boolean); // only for those who may
 const MOMENT = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 let isDrawn = true;
 let isAsking = false;
@@ -158,8 +158,7 @@ async function begin() {
   for (const button of document.querySelectorAll("[data-window-s]")) {
     button.addEventListener("click", () => chooseWindow(button));
   }
-  byId("start").addEventListener("click", () => command("start"));
-  byId("stop").addEventListener("click", () => command("stop"));
+  for (const button of BUTTONS) button.addEventListener("click", () => command(button.id));
   chart.onPoint = redraw;
   await load();
   client = new SlmmClient({

@@ -20,9 +20,13 @@ def every_kind(kind: type[errors.SlmmError] = errors.SlmmError) -> list[type[err
 EXPECTED = {
     errors.Invalid: (422, "invalid"),
     errors.NotFound: (404, "not_found"),
+    errors.NotIdentified: (401, "not_identified"),
+    errors.TooMany: (429, "too_many_requests"),
     errors.NotAllowed: (403, "not_allowed"),
     errors.Conflict: (409, "conflict"),
     errors.Standby: (503, "standby"),
+    errors.DiskFull: (507, "disk_full"),
+    errors.DiskTrouble: (500, "disk_trouble"),
     errors.DeviceDisabled: (403, "device_disabled"),
     errors.DeviceUnreachable: (502, "device_unreachable"),
     errors.DeviceTimeout: (504, "device_timeout"),
@@ -30,6 +34,7 @@ EXPECTED = {
     errors.DeviceBusy: (503, "device_busy"),
     errors.Refused: (502, "device_refused"),
     errors.CommandError: (502, "device_refused"),
+    errors.NotSupported: (409, "not_supported"),
     errors.ParameterError: (502, "device_refused"),
     errors.DesignationError: (502, "device_refused"),
     errors.StatusError: (409, "wrong_state"),
@@ -71,7 +76,7 @@ def test_each_error_has_its_status_and_word(
         "meter m2 is away",
         "/raise",
     )
-    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert ("Retry-After" in answer.headers) == (status in (429, 503))
     assert ("device_result" in answer.json) == issubclass(kind, errors.Refused)
 
 

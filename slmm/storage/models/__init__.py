@@ -1,7 +1,19 @@
 """All tables, so that importing this package makes the metadata complete."""
 
+from slmm.storage.models.access import AuditRow, SessionRow, ShareRow, TokenRow, UserRow
 from slmm.storage.models.device import DeviceRow, StatusRow
 from slmm.storage.models.journal import FingerprintRow, LogRow
 from slmm.storage.models.level import ReadingRow
 
-__all__ = ["DeviceRow", "FingerprintRow", "LogRow", "ReadingRow", "StatusRow"]
+__all__ = [
+    "AuditRow",
+    "DeviceRow",
+    "FingerprintRow",
+    "LogRow",
+    "ReadingRow",
+    "SessionRow",
+    "ShareRow",
+    "StatusRow",
+    "TokenRow",
+    "UserRow",
+]

@@ -14,6 +14,7 @@ from slmm.signals import publish, reading_taken
 from slmm.storage.devices import Device
 from slmm.storage.history import trail
 from slmm.web import context
+from slmm.web.access import Role, caller, visible
 from slmm.web.api.models import (
     ConfigAnswer,
     ConfigInput,
@@ -35,14 +36,17 @@ LEAST_HOURS, MOST_HOURS = 0.1, 48.0
 PUSHED_LEVELS = ("lp", "leq", "lmax", "lmin", "lpeak", "ln1", "ln2")
 
 
-@api.route_for("get", "/roster", needs="viewer", answer=RosterAnswer, problems=())
+@api.route_for("get", "/roster", needs="guest", answer=RosterAnswer, problems=())
 def read_roster() -> dict[str, Any]:
-    """All units with configuration and state."""
+    """All units with configuration and state; a guest gets names and levels only."""
     runtime = context.runtime()
+    is_guest = caller().role is Role.GUEST
     devices = []
-    for device in runtime.roster.all():
-        status = runtime.board.status(device.unit_id)
-        devices.append({**config_view(device), "status": status_view(status) if has_been_heard_of(status) else None})
+    for unit_id in visible(device.unit_id for device in runtime.roster.all()):
+        device, status = runtime.roster.get(unit_id), runtime.board.status(unit_id)
+        config = {"unit_id": unit_id, "is_active": device.is_active} if is_guest else config_view(device)
+        shown = status_view(status, for_guest=is_guest) if has_been_heard_of(status) else None
+        devices.append({**config, "status": shown})
     return {"status": "ok", "devices": devices, "total": len(devices)}
 
 
@@ -82,14 +86,14 @@ def delete_config(path: UnitPath) -> dict[str, Any]:
     return {"status": "ok", "message": f"{path.unit_id} is off the roster"}
 
 
-@api.route_for("get", "/<unit_id>/status", needs="viewer", answer=StatusAnswer, problems=UNIT_PROBLEMS)
+@api.route_for("get", "/<unit_id>/status", needs="guest", answer=StatusAnswer, problems=UNIT_PROBLEMS)
 def read_status(path: UnitPath) -> dict[str, Any]:
     """The latest state of a unit, from memory."""
     context.device(path.unit_id)
     status = context.runtime().board.status(path.unit_id)
     if not has_been_heard_of(status):
         raise NotFound(f"nothing has been heard of {path.unit_id} yet")
-    return {"status": "ok", "data": status_view(status)}
+    return {"status": "ok", "data": status_view(status, for_guest=caller().role is Role.GUEST)}
 
 
 @api.route_for("post", "/<unit_id>/status", needs="operator", answer=StatusAnswer, problems=UNIT_PROBLEMS)
@@ -130,7 +134,7 @@ def read_live(path: UnitPath) -> dict[str, Any]:
     return {"status": "ok", "data": status_view(runtime.board.status(path.unit_id))}
 
 
-@api.route_for("get", "/<unit_id>/history", needs="viewer", answer=HistoryAnswer, problems=UNIT_PROBLEMS)
+@api.route_for("get", "/<unit_id>/history", needs="guest", answer=HistoryAnswer, problems=UNIT_PROBLEMS)
 def read_history(path: UnitPath, query: HistoryQuery) -> dict[str, Any]:
     """The trail of the last hours, oldest first."""
     context.device(path.unit_id)

@@ -6,6 +6,7 @@ from typing import Any
 
 from slmm.storage.devices import Device
 from slmm.web import context
+from slmm.web.access import caller, visible
 from slmm.web.api.models import (
     ActivityAnswer,
     ConnectionsAnswer,
@@ -25,7 +26,8 @@ api = Api("feeds", "Feeds, the background poller and the connections to the mete
 @api.route_for("get", "/_monitor/status", needs="viewer", answer=MonitorsAnswer, problems=())
 def monitor_status() -> dict[str, Any]:
     """Every unit's shared feed: running, subscribers, keep-alive, reachable, mode."""
-    feeds = {unit_id: jsonable(status) for unit_id, status in context.runtime().fleet.monitor_status().items()}
+    found = context.runtime().fleet.monitor_status()
+    feeds = {unit_id: jsonable(found[unit_id]) for unit_id in visible(found)}
     return {"status": "ok", "monitors": feeds, "data": feeds}
 
 
@@ -57,7 +59,7 @@ def stop_monitor(path: UnitPath) -> dict[str, Any]:
 def polling_status() -> dict[str, Any]:
     """The background poller and every unit."""
     fleet = context.runtime().fleet
-    rows = [jsonable(row) for row in fleet.polling_status()]
+    rows = [jsonable(row) for row in fleet.polling_status() if caller().sees(row.unit_id)]
     is_running = context.runtime().is_running and not fleet.is_standby
     return {"status": "ok", "data": {"poller_running": is_running, "total_devices": len(rows), "devices": rows}}
 
@@ -88,7 +90,7 @@ def connections() -> dict[str, Any]:
     """Every connection: state, age, idle time and counters."""
     runtime = context.runtime()
     settings = runtime.settings
-    rows = [jsonable(row) for row in runtime.fleet.connections()]
+    rows = [jsonable(row) for row in runtime.fleet.connections() if caller().sees(row.unit_id)]
     is_open = {
         f"{row['host']}:{row['port']}": {
             "host": row["host"],

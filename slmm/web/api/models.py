@@ -152,11 +152,21 @@ class RosterEntry(Config):
     status: Status | None
 
 
+class SharedEntry(BaseModel):
+    """A unit as somebody with a share link sees it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unit_id: str
+    is_active: bool
+    status: Status | None
+
+
 class RosterAnswer(BaseModel):
     """All units."""
 
     status: Literal["ok"] = "ok"
-    devices: list[RosterEntry]
+    devices: list[RosterEntry | SharedEntry]
     total: int
 
 

@@ -10,7 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from slmm import __version__
 from slmm.live.encoding import timestamp
 from slmm.web import context
-from slmm.web.access import role
+from slmm.web.access import role, visible
 from slmm.web.api.models import AliveAnswer, DevicesHealthAnswer, HealthAnswer, SystemAnswer
 from slmm.web.api.views import device_health
 from slmm.web.openapi import Api, describe
@@ -98,7 +98,9 @@ def healthz() -> dict[str, Any]:
 def health_devices() -> dict[str, Any]:
     """Which meters could be reached when last asked, from memory."""
     runtime = context.runtime()
-    asked = [device for device in runtime.roster.all() if device.tcp_enabled and device.is_active]
+    roster = runtime.roster
+    asked = [roster.get(unit_id) for unit_id in visible(device.unit_id for device in roster.all())]
+    asked = [device for device in asked if device.tcp_enabled and device.is_active]
     devices = [device_health(device, runtime.board.status(device.unit_id)) for device in asked]
     reachable = sum(device["reachable"] for device in devices)
     return {

@@ -19,8 +19,17 @@ def config_view(device: Device) -> dict[str, Any]:
     return view
 
 
-def status_view(status: UnitStatus) -> dict[str, Any]:
+_NOT_FOR_GUESTS = ("last_error", "raw_payload", "held_by", "verdict")
+"""What may tell addresses, or is nobody's business who was given a link."""
+
+
+def status_view(status: UnitStatus, *, for_guest: bool = False) -> dict[str, Any]:
     """The latest state of a unit."""
+    view = _status_view(status)
+    return {**view, **dict.fromkeys(_NOT_FOR_GUESTS)} if for_guest else view
+
+
+def _status_view(status: UnitStatus) -> dict[str, Any]:
     reading = reading_payload(status.reading) if status.reading else {}
     times = {
         "last_poll_attempt": status.last_poll_attempt,
