@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -47,12 +47,21 @@ class Driver:
     def wait(self, script: str, within_s: float) -> Any:
         """Until the expression is true; its value. (Playwright's own wait evaluates text, which the CSP forbids.)"""
         ends_s = time.monotonic() + within_s
-        while not (value := self.page.evaluate(script)):
+        while not (value := self._value(script)):
             if time.monotonic() > ends_s:
                 page = self.page.evaluate("document.body.innerText")
                 raise TimeoutError(f"{script} did not come true within {within_s} s on:\n{page}")
             self.page.wait_for_timeout(100)
         return value
+
+    def _value(self, script: str) -> Any:
+        """The value now; None while one page gives way to the next."""
+        try:
+            return self.page.evaluate(script)
+        except Error as error:
+            if "context was destroyed" not in str(error):
+                raise
+            return None
 
     def resize(self, width: int, height: int) -> None:
         """The size of the window."""
