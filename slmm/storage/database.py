@@ -92,6 +92,14 @@ def prepare_engine(engine: Engine) -> None:
         cursor.close()
 
 
+def _outcome(slow: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Exception | None]:
+    """What came of it: an exception that leaves a pool thread is printed by gevent, whoever catches it later."""
+    try:
+        return slow(*args, **kwargs), None
+    except Exception as error:  # noqa: BLE001 - raised again by the caller
+        return None, error
+
+
 class Database:
     """Runs everything that touches SQL in threads of its own: readers side by side, writers one by one."""
 
@@ -134,7 +142,10 @@ class Database:
 
     @staticmethod
     def _run(pool: ThreadPool, slow: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return pool.spawn(slow, *args, **kwargs).get()
+        result, error = pool.spawn(_outcome, slow, *args, **kwargs).get()
+        if error is not None:
+            raise error
+        return result
 
     def close(self) -> None:
         """Wait for what is under way, then close every connection; takes CLOSE_WITHIN_S at most."""

@@ -34,7 +34,9 @@ def unit_events(unit_id: str) -> Response:
 @role("viewer")
 def drd_events(unit_id: str) -> Response:
     """The 100 ms stream (DRD) of one unit, shared by all who follow it."""
-    context.worker(unit_id).refuse_if_disabled("stream")
+    context.device(unit_id)
+    if not context.runtime().fleet.is_standby:
+        context.worker(unit_id).refuse_if_disabled("stream")
     return _events([unit_id], Channel.STREAM)
 
 

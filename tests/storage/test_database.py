@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
-from slmm.errors import Invalid
+from slmm.errors import Invalid, NotFound
 from slmm.storage import database as database_module
 from slmm.storage.database import Database, engine_options
 from slmm.storage.devices import Device, Roster
@@ -126,3 +126,15 @@ def test_closing_does_not_wait_for_ever_for_a_locked_database(
         assert time.monotonic() - began_s < 2.0
         other.rollback()
     writing.get(timeout=10)
+
+
+def test_an_expected_error_is_raised_where_it_is_asked_and_nowhere_printed(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(session: Session) -> None:
+        raise NotFound("there is no such row")
+
+    for run in (database.read, database.write):
+        with pytest.raises(NotFound, match="no such row"):
+            run(refuse)
+    assert capfd.readouterr().err == ""

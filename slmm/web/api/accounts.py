@@ -119,7 +119,7 @@ def setup(body: SetupInput) -> Response:
     return _logged_in(user)
 
 
-@api.route_for("put", "/_me/password", needs="viewer", answer=Ok, problems=PLAIN_PROBLEMS)
+@api.route_for("put", "/_me/password", needs="viewer", answer=Ok, problems=(*PLAIN_PROBLEMS, 429))
 @limited(LOGINS)
 def change_own_password(body: PasswordInput) -> Response:
     """Change one's own password; every other login of the account ends."""

@@ -60,7 +60,7 @@ def _zone(value: str) -> str:
     return value
 
 
-UnitId = Annotated[str, AfterValidator(_unit_id)]
+UnitId = Annotated[str, AfterValidator(_unit_id), Field(json_schema_extra={"pattern": f"^{UNIT_ID.pattern}$"})]
 Host = Annotated[str, AfterValidator(_host)]
 Text = Annotated[str, AfterValidator(_printable)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_printable), AfterValidator(_zone)]

@@ -21,7 +21,7 @@ def _card_path(value: str) -> str:
 
 
 CardPath = Annotated[
-    str, Field(max_length=1024), AfterValidator(_card_path), Field(description="From the top of the card, as /NL-43")
+    str, Field(max_length=255), AfterValidator(_card_path), Field(description="From the top of the card, as /NL-43")
 ]
 
 
