@@ -7,7 +7,9 @@ import random
 import resource
 import signal
 import time
+from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +17,7 @@ import gevent
 from gevent import pywsgi
 from gevent.event import Event
 
+from slmm.emulator.cards import cards
 from slmm.emulator.control import ControlApp
 from slmm.emulator.meter import Instrument
 from slmm.emulator.quirks import Quirks
@@ -33,6 +36,16 @@ def _quirks(settings: tuple[str, ...]) -> Quirks:
     return quirks
 
 
+def _address(meter: MeterServer) -> dict[str, Any]:
+    card = meter.instrument.card
+    return {
+        "host": meter.host,
+        "port": meter.port,
+        "ftp_port": meter.ftp.port if meter.ftp else None,
+        "card": str(card.root) if card else None,
+    }
+
+
 @click.command("emulator")
 @click.option("--count", default=3, show_default=True, help="How many meters.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
@@ -42,6 +55,12 @@ def _quirks(settings: tuple[str, ...]) -> Quirks:
 @click.option("--scenario", type=click.Choice([*SCENARIOS, "mixed"]), default="mixed", show_default=True)
 @click.option("--measuring/--stopped", default=True, show_default=True, help="Run state at the start.")
 @click.option("--measuring-for", "measured_s", default=0.0, metavar="SECONDS", help="How long it has measured already.")
+@click.option("--card", "has_card", is_flag=True, help="Give each meter an SD card and an FTP server (pyftpdlib).")
+@click.option("--card-dir", type=click.Path(path_type=Path), help="Keep the cards here: a folder for each meter.")
+@click.option("--seed-card", is_flag=True, help="Some measurements of the last days are on the cards already.")
+@click.option(
+    "--register", "register_settings", multiple=True, metavar="NAME=VALUE", help="A setting; may be repeated."
+)
 @click.option("--quirk", "quirk_settings", multiple=True, metavar="NAME=VALUE", help="A switch; may be repeated.")
 def command(
     count: int,
@@ -52,6 +71,10 @@ def command(
     scenario: str,
     measuring: bool,
     measured_s: float,
+    has_card: bool,
+    card_dir: Path | None,
+    seed_card: bool,
+    register_settings: tuple[str, ...],
     quirk_settings: tuple[str, ...],
 ) -> None:
     """Run COUNT simulated NL-43 sound level meters until interrupted.
@@ -74,16 +97,27 @@ def command(
             now_s=time.monotonic() - spread.random() - measured_s,
             clock=datetime.now(),  # noqa: DTZ005 - the meter has no zone
         )
-        if measuring:
-            instrument.start()
+        for setting in register_settings:
+            name, _, value = setting.partition("=")
+            instrument.set_register(name, value)
         meter = MeterServer(instrument, host, base_port + index if base_port else 0)
         meter.open()
         meters.append(meter)
+    with ExitStack() as stack:
+        if has_card or card_dir or seed_card:
+            stack.enter_context(cards(meters, host, card_dir, is_seeded=seed_card))
+        for meter in meters:
+            if measuring:
+                meter.instrument.start()
+        _serve(meters, host, control_port)
+
+
+def _serve(meters: list[MeterServer], host: str, control_port: int) -> None:
     control: Any = pywsgi.WSGIServer((host, control_port), ControlApp(meters), log=None)
     control.start()
     ready = {
         "control": f"http://{host}:{control.server_port}",
-        "meters": [{"host": meter.host, "port": meter.port} for meter in meters],
+        "meters": [_address(meter) for meter in meters],
     }
     click.echo(json.dumps(ready))
     done = Event()

@@ -5,6 +5,9 @@ POST /meters/0/fault               {"name": "silence", "count": 2, "value": 0, "
 POST /meters/0/keypad              {"action": "start"}     somebody presses a key: start, stop
 POST /meters/0/quirk               {"name": "prompt", "value": "none"}
 POST /meters/0/offset              {"value": 20}           every level so many dB higher
+POST /meters/0/register            {"name": "Store Mode", "value": "Auto"}   a setting changed at the keypad
+POST /meters/0/ftp                 {"break_after_bytes": 1000, "break_how": "stall"}   see slmm/emulator/ftp.py
+POST /meters/0/card                {"filled_mb": 30000}    somebody else's files
 """
 
 from __future__ import annotations
@@ -51,8 +54,14 @@ class ControlApp:
                 meter.instrument.quirks = meter.instrument.quirks.changed(wish["name"], str(wish["value"]))
             case "offset":
                 meter.instrument.site.offset_db = float(wish["value"])
+            case "register":
+                meter.instrument.set_register(wish["name"], wish["value"])
+            case "ftp" if meter.ftp is not None:
+                meter.ftp.set_faults(**wish)
+            case "card" if meter.instrument.card is not None:
+                meter.instrument.card.filled_mb = float(wish["filled_mb"])
             case other:
-                raise ValueError(f"no control {other!r}")
+                raise ValueError(f"no control {other!r} here")
         return {"ok": True}
 
 
@@ -88,6 +97,18 @@ class EmulatorClient:
     def quirk(self, index: int, name: str, value: object) -> None:
         """Change a switch."""
         self._call(f"/meters/{index}/quirk", {"name": name, "value": str(value)})
+
+    def register(self, index: int, name: str, value: str) -> None:
+        """Change a setting at the keypad."""
+        self._call(f"/meters/{index}/register", {"name": name, "value": value})
+
+    def ftp(self, index: int, **faults: Any) -> None:
+        """Break the card's FTP server, see ``slmm.emulator.ftp.Faults``; without a name it is whole again."""
+        self._call(f"/meters/{index}/ftp", faults)
+
+    def fill_card(self, index: int, filled_mb: float) -> None:
+        """Put somebody else's files on the card."""
+        self._call(f"/meters/{index}/card", {"filled_mb": filled_mb})
 
     def offset(self, index: int, value_db: float) -> None:
         """Make everything louder."""

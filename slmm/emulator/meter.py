@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from slmm.emulator.card import Card, Recording
 from slmm.emulator.integration import Measurement, TimeWeighting
 from slmm.emulator.quirks import Quirks
 from slmm.emulator.registers import REGISTERS
@@ -49,6 +51,10 @@ class Instrument:
         self.battery = "Full"
         self.over = False
         self.under = False
+        self.card: Card | None = None
+        self.register_set: Callable[[str, str], None] = lambda name, value: None
+        """Told of every change: what a register switches is not in here."""
+        self._recording: Recording | None = None
         self._clock = clock
         self._clock_set_s = now_s
         self._time_weighting = TimeWeighting(self.registers["Time Weighting (Main)"])
@@ -73,8 +79,11 @@ class Instrument:
             self._lp_db = self._time_weighting.add(leq_db)
             if self.is_measuring and self.measurement and self.registers["Pause"] != "On":
                 self.measurement.add(leq_db, self._lp_db, lpeak_db)
+                if self._recording is not None:
+                    began = self.clock(self._sampled_until_s - SAMPLE_S)
+                    self._recording.add(leq_db, self._lp_db, lpeak_db, began)
                 if self.measurement.duration_s >= self._preset_s():
-                    self.is_measuring = False
+                    self.stop()
 
     def _preset_s(self) -> float:
         mode = "Manual" if self.registers["Store Mode"] == "Manual" else "Auto"
@@ -96,9 +105,14 @@ class Instrument:
     # -- control ----------------------------------------------------------------------------------
 
     def start(self) -> bool:
-        """Begin a new measurement; False when one runs."""
+        """Begin a new measurement; False when one runs, or the card holds one of that name."""
         if self.is_measuring:
             return False
+        if self.card is not None and self.registers["Store Mode"] != "Manual":
+            if self.card.holds(self.registers):
+                return False
+            clock = self.clock(self._sampled_until_s)
+            self._recording = self.card.record(self.registers, self.serial_number, clock)
         self.is_measuring = True
         self.registers["Pause"] = "Off"
         self.measurement = Measurement()
@@ -107,13 +121,27 @@ class Instrument:
     def stop(self) -> bool:
         """End the measurement; False when none runs."""
         was_measuring, self.is_measuring = self.is_measuring, False
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.end(self.clock(self._sampled_until_s))
         return was_measuring
+
+    def store(self) -> bool:
+        """Write the last manual measurement to the card; False when there is none to write."""
+        is_possible = not self.is_measuring and self.registers["Store Mode"] == "Manual"  # log
+        if not (is_possible and self.measurement):
+            return False
+        if self.card is not None and self.measurement.samples:
+            self.card.store(self.registers, self.measurement, self.clock(self._sampled_until_s))
+            self.registers["Manual Address"] = f"{int(self.registers['Manual Address']) + 1:04d}"
+        return True
 
     def set_register(self, name: str, value: str) -> None:
         """Take over a value that was checked."""
         self.registers[name] = value
         if name == "Time Weighting (Main)":
             self._time_weighting.set(value)
+        self.register_set(name, value)
 
     # -- figures ----------------------------------------------------------------------------------
 

@@ -21,6 +21,9 @@ class Address:
 
     host: str
     port: int
+    ftp_port: int | None = None
+    card: Path | None = None
+    """Where the files of its SD card are, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class RunningEmulator:
     client: EmulatorClient
     meters: list[Address]
     process: subprocess.Popen[str]
+
+
+def _address(host: str, port: int, ftp_port: int | None, card: str | None) -> Address:
+    return Address(host, port, ftp_port, Path(card) if card else None)
 
 
 @contextmanager
@@ -45,7 +52,7 @@ def running_emulator(count: int = 1, *options: str) -> Iterator[RunningEmulator]
         if not line:
             raise RuntimeError(f"the emulator ended with {process.wait(5)} before it was ready")
         ready = json.loads(line)
-        meters = [Address(meter["host"], meter["port"]) for meter in ready["meters"]]
+        meters = [_address(**meter) for meter in ready["meters"]]
         yield RunningEmulator(EmulatorClient(ready["control"]), meters, process)
     finally:
         process.terminate()

@@ -43,6 +43,11 @@ class Quirks:
     paused_state: str = "Start"
     """What ``Measure?`` says while paused."""
 
+    ftp_open_delay_s: float = 0.0
+    """From FTP,On until port 21 answers."""
+    control_blocked_by_transfer: bool = False
+    """Whether the control port is mute while a file is fetched."""
+
     def changed(self, name: str, text: str) -> Quirks:
         """The same with one switch set from text; raises ValueError for an unknown name or value."""
         fields = {field.name: field for field in dataclasses.fields(self)}

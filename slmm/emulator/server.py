@@ -14,7 +14,9 @@ from typing import Any
 import gevent
 
 from slmm.emulator import wire
+from slmm.emulator.card import Card
 from slmm.emulator.faults import METER_FAULTS, Fault, FaultBox, spoil
+from slmm.emulator.ftp_process import FtpPort
 from slmm.emulator.meter import Instrument
 
 SUB = 0x1A
@@ -58,6 +60,8 @@ class MeterServer:
         self.recent: deque[tuple[float, str]] = deque(maxlen=50)
         self.shown: deque[str] = deque(maxlen=200)
         """Display lines as they were before any fault spoiled them."""
+        self.ftp: FtpPort | None = None
+        """The server of its card, if it has one."""
         self._clock = clock
         self._listener: Any = None
         self._acceptor: gevent.Greenlet | None = None
@@ -184,6 +188,8 @@ class MeterServer:
             reply = wire.answer(self.instrument, line, now_s)
         if quirks.reply_delay_s:
             gevent.sleep(quirks.reply_delay_s)
+        while quirks.control_blocked_by_transfer and self.ftp is not None and self.ftp.is_sending:
+            gevent.sleep(0.02)
         if reply.data and line.upper() == "DOD?":
             self.shown.append(reply.data)
         self.counters.not_recognised += reply.code == wire.NOT_RECOGNISED
@@ -281,10 +287,27 @@ class MeterServer:
             self.close()
             if name == "refused_control_port":
                 gevent.spawn_later(value or 3.0, self._plug_in)
+            elif self.ftp is not None:
+                self.ftp.close()
 
     def _plug_in(self) -> None:
         if self._listener is None:
             self.open()
+        self._switch_ftp("FTP", self.instrument.registers["FTP"])
+
+    def give_card(self, card: Card, ftp: FtpPort) -> None:
+        """Put a card in; its FTP server follows the register."""
+        self.ftp, self.instrument.card = ftp, card
+        self.instrument.register_set = self._switch_ftp
+        self._switch_ftp("FTP", self.instrument.registers["FTP"])
+
+    def _switch_ftp(self, name: str, value: str) -> None:
+        if name != "FTP" or self.ftp is None:
+            return
+        if value == "On":
+            gevent.spawn_later(self.instrument.quirks.ftp_open_delay_s, self.ftp.open)
+        else:
+            self.ftp.close()
 
     def describe(self) -> dict[str, Any]:
         """Everything the control interface shows of this meter."""
@@ -294,6 +317,8 @@ class MeterServer:
             "port": self.port,
             "is_measuring": self.instrument.is_measuring,
             "is_streaming": self._is_streaming,
+            "ftp_port": self.ftp.port if self.ftp else None,
+            "ftp_heard": self.ftp.heard if self.ftp else [],
             "quirks": asdict(self.instrument.quirks),
             "counters": asdict(self.counters),
             "faults_happened": self.faults.happened,

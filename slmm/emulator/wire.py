@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from slmm.emulator.card import TOTAL_MB
 from slmm.emulator.meter import Instrument
 from slmm.emulator.registers import ALIASES, REGISTERS, Register
 
@@ -123,8 +124,20 @@ def _set_clock(instrument: Instrument, parameter: str, now_s: float) -> Reply:
 def _manual_store(instrument: Instrument, parameter: str, now_s: float) -> Reply:
     if parameter.lower() != "start":
         return Reply(BAD_PARAMETER)
-    is_possible = not instrument.is_measuring and instrument.registers["Store Mode"] == "Manual"  # log
-    return Reply(OK if is_possible and instrument.measurement else WRONG_STATE)
+    return Reply(OK if instrument.store() else WRONG_STATE)
+
+
+def _overwrite(instrument: Instrument, _: str, now_s: float) -> Reply:
+    is_taken = instrument.card is not None and instrument.card.holds(instrument.registers)
+    return Reply(OK, "Exist" if is_taken else "None")
+
+
+def _card_free(instrument: Instrument, _: str, now_s: float) -> Reply:
+    return Reply(OK, "29876" if instrument.card is None else f"{instrument.card.free_mb:.0f}")
+
+
+def _card_percentage(instrument: Instrument, _: str, now_s: float) -> Reply:
+    return Reply(OK, "98" if instrument.card is None else f"{100 * instrument.card.free_mb / TOTAL_MB:.0f}")
 
 
 def _dlc(instrument: Instrument, _: str, now_s: float) -> Reply:
@@ -148,11 +161,11 @@ _REQUESTS: dict[str, Handler] = {
     "serial number": lambda instrument, _, now_s: Reply(OK, instrument.serial_number),  # p. 39
     "clock": lambda instrument, _, now_s: Reply(OK, f"{instrument.clock(now_s):%Y/%m/%d %H:%M:%S}"),  # p. 40, log
     "battery level": lambda instrument, _, now_s: Reply(OK, instrument.battery),  # p. 43, log: a word
-    "sd card total size": _fixed("30436"),  # p. 43, MB is a guess
-    "sd card free size": _fixed("29876"),  # p. 43
-    "sd card percentage": _fixed("98"),  # p. 43
+    "sd card total size": _fixed(f"{TOTAL_MB:.0f}"),  # p. 43, MB is a guess
+    "sd card free size": _card_free,  # p. 43
+    "sd card percentage": _card_percentage,  # p. 43
     "measure": _measure_state,  # p. 58
-    "overwrite": _fixed("None"),  # p. 59
+    "overwrite": _overwrite,  # p. 59
     "dod": lambda instrument, _, now_s: Reply(OK, instrument.display_line()),  # p. 88
     "dlc": _dlc,  # p. 94
 }
