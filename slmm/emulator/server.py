@@ -318,6 +318,7 @@ class MeterServer:
             "is_measuring": self.instrument.is_measuring,
             "is_streaming": self._is_streaming,
             "ftp_port": self.ftp.port if self.ftp else None,
+            "ftp_is_sending": self.ftp is not None and self.ftp.is_sending,
             "ftp_heard": self.ftp.heard if self.ftp else [],
             "quirks": asdict(self.instrument.quirks),
             "counters": asdict(self.counters),

@@ -34,7 +34,7 @@ def meter() -> Iterator[RunningEmulator]:
 
 @pytest.fixture
 def client(make_settings: Callable[..., Settings]) -> Iterator[FlaskClient]:
-    app = create_app(make_settings(**FAST, ftp_settle_s=0.05, ftp_stall_s=1.0, ftp_retry_s=0.05))
+    app = create_app(make_settings(**FAST, ftp_settle_s=0.05, ftp_stall_s=6.0, ftp_retry_s=0.05))
     runtime = app.extensions["slmm"]
     runtime.start()
     yield app.test_client()
