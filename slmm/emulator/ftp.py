@@ -23,7 +23,7 @@ from typing import Any
 with warnings.catch_warnings():  # asyncore is deprecated; on newer Pythons pyftpdlib brings its own
     warnings.simplefilter("ignore", DeprecationWarning)
     from pyftpdlib.authorizers import DummyAuthorizer
-    from pyftpdlib.handlers import DTPHandler, FTPHandler, ThrottledDTPHandler
+    from pyftpdlib.handlers import DTPHandler, FTPHandler
     from pyftpdlib.handlers.ftp.dispatchers import ActiveDTP
     from pyftpdlib.handlers.ftp.producers import BufferedIteratorProducer
     from pyftpdlib.ioloop import IOLoop
@@ -33,6 +33,8 @@ NOT_IMPLEMENTED = ("PASV", "EPSV", "MLSD", "MLST", "NLST", "FEAT", "OPTS", "MDTM
 OLD_S = 180 * 86_400.0
 """Files older than this are listed with their year instead of their time."""
 ORDERS_EVERY_S = 0.02
+SLICE_S = 0.05
+"""How much of a slow transfer is sent at once."""
 
 
 @dataclass(frozen=True)
@@ -61,34 +63,43 @@ class Faults:
     """Replies to commands, by their first word."""
 
 
-class MeterData(ThrottledDTPHandler):  # type: ignore[misc] # pyftpdlib has no types
+class MeterData(DTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     """A data connection that is slow or breaks when it is told to, and tells when a file is on its way."""
 
     def __init__(self, sock: Any, cmd_channel: Any) -> None:
-        self.write_limit = cmd_channel.meter.faults.bytes_a_second
         super().__init__(sock, cmd_channel)
         self._is_told = False
 
-    @property
-    def _left(self) -> int | None:
+    def _most_bytes(self, wanted: int) -> int:
+        """How much of a file may be sent now."""
         meter = self.cmd_channel.meter
-        after = meter.faults.break_after_bytes
-        return (
-            after - self.tot_bytes_sent
-            if self.file_obj is not None and after is not None and meter.breaks_left > 0
-            else None
-        )
+        faults = meter.faults
+        if faults.bytes_a_second:  # pyftpdlib's own limit sends for a second, then is silent for one
+            wanted = min(wanted, max(512, int(faults.bytes_a_second * SLICE_S)))
+        if faults.break_after_bytes is not None and meter.breaks_left > 0:
+            wanted = min(wanted, faults.break_after_bytes - self.tot_bytes_sent)
+        return wanted
 
     def send(self, data: bytes) -> int:
-        """As many bytes as the fault leaves."""
-        if self.file_obj is not None and not self._is_told:
+        """As many bytes as the faults leave."""
+        if self.file_obj is None:
+            return int(super().send(data))
+        meter = self.cmd_channel.meter
+        if not self._is_told:
             self._is_told = True
-            self.cmd_channel.meter.transfers(+1)
-        sent: int = super().send(data if self._left is None else data[: self._left])
-        if self._left == 0:
-            self.cmd_channel.meter.breaks_left -= 1
-            self._break(self.cmd_channel.meter.faults.break_how)
+            meter.transfers(+1)
+        sent: int = super().send(data[: self._most_bytes(len(data))])
+        if meter.faults.break_after_bytes == self.tot_bytes_sent and meter.breaks_left > 0:
+            meter.breaks_left -= 1
+            self._break(meter.faults.break_how)
+        elif meter.faults.bytes_a_second and not self._closed:
+            self.del_channel()
+            self.ioloop.call_later(sent / meter.faults.bytes_a_second, self._go_on)
         return sent
+
+    def _go_on(self) -> None:
+        if not self._closed:
+            self.add_channel(events=self.ioloop.WRITE)
 
     def close(self) -> None:
         """The transfer is over, one way or the other."""
