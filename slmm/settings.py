@@ -23,8 +23,8 @@ from slmm.errors import Invalid
 
 PREFIX = "SLMM_"
 
-OWNED_ELSEWHERE = {"SLMM_TEST_REQUIRE"}
-"""``SLMM_*`` names that scripts and tests read for themselves."""
+OWNED_ELSEWHERE = {"SLMM_TEST_REQUIRE", "SLMM_TEST_EXAMPLES", "SLMM_URL", "SLMM_TOKEN"}
+"""``SLMM_*`` names that the command line, scripts and tests read for themselves."""
 
 
 def _known_zone(name: str) -> str:

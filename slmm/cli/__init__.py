@@ -1,4 +1,4 @@
-"""The ``slmm`` command: serves, shows a demo, simulates meters, and looks after the database."""
+"""The ``slmm`` command: serves, shows a demo, simulates meters, and does from a shell what the page does."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import json
 import sys
 
 import click
+from sqlalchemy import make_url
 
 from slmm import __version__, settings
+from slmm.cli.backup import backup, restore
+from slmm.cli.control import start, stop
 from slmm.cli.database import database_group
 from slmm.cli.demo import demo
+from slmm.cli.devices import devices_group
+from slmm.cli.doctor import doctor
+from slmm.cli.files import files_group
+from slmm.cli.history import alerts, history_group
 from slmm.cli.serve import serve
+from slmm.cli.users import token_group, user_group
+from slmm.cli.watch import watch
 from slmm.emulator.cli import command as emulator
 from slmm.errors import SlmmError
 
@@ -31,6 +40,8 @@ def config_group() -> None:
 def show_config(as_json: bool) -> None:
     """Every setting with its value, from the environment and .env."""
     values = settings.load().model_dump(mode="json")
+    if values["database_url"]:
+        values["database_url"] = make_url(values["database_url"]).render_as_string(hide_password=True)
     if as_json:
         click.echo(json.dumps(values))
         return
@@ -38,7 +49,25 @@ def show_config(as_json: bool) -> None:
         click.echo(f"{settings.PREFIX}{name.upper()}={value}")
 
 
-for _command in (serve, demo, emulator, database_group):
+_COMMANDS: tuple[click.Command, ...] = (
+    serve,
+    demo,
+    emulator,
+    doctor,
+    devices_group,
+    watch,
+    start,
+    stop,
+    files_group,
+    history_group,
+    alerts,
+    database_group,
+    backup,
+    restore,
+    user_group,
+    token_group,
+)
+for _command in _COMMANDS:
     slmm.add_command(_command)
 
 

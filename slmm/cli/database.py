@@ -27,10 +27,12 @@ def current(as_json: bool) -> None:
 
 
 @database_group.command("upgrade")
-def upgrade() -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def upgrade(as_json: bool) -> None:
     """Migrate to the newest schema; a backup is made first."""
     settings = settings_module.load()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database.open(settings.sqlalchemy_url)
     schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
-    click.echo(f"the schema is {schema.current(database.engine)}")
+    found = schema.current(database.engine)
+    click.echo(json.dumps({"current": found}) if as_json else f"the schema is {found}")

@@ -1,0 +1,58 @@
+"""``slmm backup`` and ``slmm restore``: the data directory as one file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from sqlalchemy import make_url
+
+from slmm import __version__
+from slmm import settings as settings_module
+from slmm.cli.output import json_option, show_json
+from slmm.errors import Invalid
+from slmm.settings import Settings
+from slmm.storage import archive
+
+
+def _database(settings: Settings) -> Path:
+    url = make_url(settings.sqlalchemy_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise Invalid(f"the database is {url.get_backend_name()}: back it up with its own tools (pg_dump, pg_restore)")
+    return Path(url.database)
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A file; else slmm-backup-<time>.zip, here.")
+@click.option("--with-downloads", is_flag=True, help="The files from the meters' cards too.")
+@json_option
+def backup(output: Path | None, with_downloads: bool, as_json: bool) -> None:
+    """Back up database and key, also while the service runs. Keep it safe: it opens every secret."""
+    settings = settings_module.load()
+    target = output or Path(f"slmm-backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip")
+    database = _database(settings)
+    manifest = archive.write(settings.data_dir, database, target, __version__, with_downloads=with_downloads)
+    if as_json:
+        show_json({"path": str(target), **asdict(manifest)})
+    else:
+        click.echo(f"{target}  {len(manifest.members)} files, schema {manifest.schema}, read again and whole")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Set aside what is there.")
+@json_option
+def restore(file: Path, force: bool, as_json: bool) -> None:
+    """Put a backup in place; the service must not run."""
+    settings = settings_module.load()
+    if _database(settings).resolve() != (settings.data_dir / archive.DATABASE).resolve():
+        raise Invalid("SLMM_DATABASE_URL names a database outside the data directory; restore that by hand")
+    manifest, aside = archive.restore(file, settings.data_dir, force=force)
+    if as_json:
+        show_json({**asdict(manifest), "set_aside": str(aside) if aside else None})
+        return
+    click.echo(f"restored {len(manifest.members)} files of {manifest.made_at} to {settings.data_dir}")
+    if aside:
+        click.echo(f"what was there is in {aside}")

@@ -1,0 +1,135 @@
+"""Commands that speak to a running service: roster, diagnosis, live levels, control, files, trail."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from slmm.emulator.process import RunningEmulator, running_emulator
+from tests.cli.conftest import Run
+from tests.conftest import FAST_EMULATOR, eventually
+from tests.server import RunningServer
+
+
+@pytest.fixture
+def meter() -> Iterator[RunningEmulator]:
+    with running_emulator(1, *FAST_EMULATOR, "--seed-card", "--register", "FTP=On") as running:
+        yield running
+
+
+@pytest.fixture
+def service(server: Callable[..., RunningServer]) -> RunningServer:
+    return server(SLMM_DEVICE_PACING_S="0.05", SLMM_MONITOR_POLL_INTERVAL="0")
+
+
+@pytest.fixture
+def slmm(run: Run, service: RunningServer) -> Run:
+    """Commands that know where the service is."""
+    return lambda *arguments, **more: run(*arguments, SLMM_URL=service.url, **more)
+
+
+def add(slmm: Run, meter: RunningEmulator, unit: str = "north") -> None:
+    address = meter.meters[0]
+    ports = ("--tcp-port", str(address.port), "--ftp-port", str(address.ftp_port))
+    added = slmm("devices", "add", unit, address.host, *ports, "--ftp", "--ftp-password-stdin", stdin="0000\n")
+    assert added.code == 0, added.err
+
+
+def test_a_meter_is_taken_on_seen_tested_and_forgotten(slmm: Run, meter: RunningEmulator) -> None:
+    assert "slmm devices add UNIT HOST" in slmm("devices", "list").out
+    add(slmm, meter)
+    assert "north" in slmm("devices", "list").out
+    assert [device["unit_id"] for device in slmm("devices", "list", "--json").json] == ["north"]
+    tested = slmm("devices", "test", "north")
+    assert tested.code in (0, 3), tested.out
+    assert "command_response: Device responds" in tested.out
+    again = slmm("devices", "add", "north", "127.0.0.1")
+    assert (again.code, again.out) == (1, "")
+    assert "exists already" in again.err
+    assert slmm("devices", "remove", "north", stdin="n\n").code == 1
+    assert slmm("devices", "remove", "north", "--yes").code == 0
+    assert slmm("devices", "list", "--json").json == []
+
+
+def test_a_meter_that_fails_a_step_is_exit_code_1(slmm: Run) -> None:
+    slmm("devices", "add", "dead", "127.0.0.1", "--tcp-port", "9", "--ftp-port", "9")
+    tested = slmm("devices", "test", "dead")
+    assert tested.code == 1
+    assert "refuses connections" in tested.out
+
+
+def test_levels_are_followed_as_lines_and_as_json(slmm: Run, meter: RunningEmulator) -> None:
+    add(slmm, meter)
+    lines = slmm("watch", "north", "--count", "3").out.splitlines()
+    assert len(lines) == 3
+    assert all("Lp" in line and "Leq" in line for line in lines)
+    frame = slmm("watch", "north", "--count", "1", "--json").json
+    assert frame["unit_id"] == "north"
+    assert slmm("watch", "nobody", "--count", "1").code == 1
+
+
+def test_a_measurement_is_stopped_and_started(slmm: Run, meter: RunningEmulator) -> None:
+    add(slmm, meter)
+    assert slmm("stop", "north").code == 0
+    twice = slmm("stop", "north")
+    assert twice.code == 1
+    assert "R+0004" in twice.err
+    assert slmm("start", "north", "--json").json["status"] == "ok"
+
+
+def test_files_are_listed_and_fetched_whole(slmm: Run, meter: RunningEmulator, tmp_path: Path) -> None:
+    add(slmm, meter)
+    card = meter.meters[0].card
+    assert card is not None
+    listed = slmm("files", "list", "north", "/NL-43")
+    assert "Auto_0001/" in listed.out
+    remote = "/NL-43/Auto_0001/Auto_Leq/NL_0001_SLM_Leq_0001_0001.rnd"
+    assert slmm("files", "get", "north", remote).code == 0
+    local = tmp_path / "NL_0001_SLM_Leq_0001_0001.rnd"
+    assert local.read_bytes() == (card / remote[1:]).read_bytes()
+    again = slmm("files", "get", "north", remote)
+    assert again.code == 1
+    assert "--force" in again.err
+    assert slmm("files", "get", "north", "/NL-43/Auto_0001", "--folder", "-o", "night.zip", "--json").code == 0
+    with zipfile.ZipFile(tmp_path / "night.zip") as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == 3
+    missing = slmm("files", "get", "north", "/NL-43/nothing.rnd")
+    assert missing.code == 1
+    assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part"))
+
+
+def test_the_trail_is_exported(slmm: Run, meter: RunningEmulator, tmp_path: Path) -> None:
+    add(slmm, meter)
+    slmm("watch", "north", "--count", "2")
+    eventually(lambda: len(slmm("history", "export", "north").out.splitlines()) > 1, 30)
+    assert slmm("history", "export", "north").out.startswith("timestamp,lp,leq,lmax,ln1,ln2\n")
+    assert slmm("history", "export", "north", "--json").json[0]["leq"] is not None
+    assert slmm("history", "export", "north", "-o", "trail.csv").out == ""
+    assert (tmp_path / "trail.csv").read_text().startswith("timestamp,")
+
+
+def test_what_the_service_does_not_have_yet_is_said(slmm: Run, meter: RunningEmulator) -> None:
+    add(slmm, meter)
+    answer = slmm("alerts", "north")
+    assert answer.code == 1
+    assert "no alerts yet" in answer.err
+
+
+def test_no_service_is_one_sentence(run: Run) -> None:
+    answer = run("devices", "list", SLMM_URL="http://127.0.0.1:9")
+    assert answer.code == 1
+    assert answer.err == "slmm: no SLMM answers at http://127.0.0.1:9; start it with: slmm serve\n"
+
+
+def test_a_token_opens_a_guarded_service(run: Run, server: Callable[..., RunningServer], tmp_path: Path) -> None:
+    guarded = server(SLMM_AUTH="on")
+    data = {"SLMM_DATA_DIR": str(guarded.directory / "data")}
+    refused = run("devices", "list", SLMM_URL=guarded.url)
+    assert refused.code == 1
+    assert "SLMM_TOKEN" in refused.err
+    made = run("token", "create", "script", "--role", "operator", "--days", "1", "--json", **data).json
+    assert run("devices", "list", "--json", SLMM_URL=guarded.url, SLMM_TOKEN=made["secret"]).json == []
+    assert run("token", "revoke", str(made["id"]), **data).code == 0
+    eventually(lambda: run("devices", "list", SLMM_URL=guarded.url, SLMM_TOKEN=made["secret"]).code == 1, 15)
