@@ -17,6 +17,7 @@ from slmm.cli.devices import devices_group
 from slmm.cli.doctor import doctor
 from slmm.cli.files import files_group
 from slmm.cli.history import alerts, history_group
+from slmm.cli.legacy import import_legacy
 from slmm.cli.serve import serve
 from slmm.cli.users import token_group, user_group
 from slmm.cli.watch import watch
@@ -64,6 +65,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     database_group,
     backup,
     restore,
+    import_legacy,
     user_group,
     token_group,
 )

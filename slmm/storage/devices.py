@@ -16,7 +16,7 @@ from slmm import signals
 from slmm.errors import Conflict, NotFound, SlmmError
 from slmm.events import RosterChange
 from slmm.storage.database import Database
-from slmm.storage.models import DeviceRow, FingerprintRow, LogRow, ReadingRow, StatusRow
+from slmm.storage.models import DeviceRow, FingerprintRow, LogRow, ReadingRow, RuleRow, StatusRow
 from slmm.storage.secrets import SecretBox
 
 logger = logging.getLogger(__name__)
@@ -117,10 +117,10 @@ class Roster:
             return device
 
     def remove(self, unit_id: str) -> None:
-        """Forget a unit with its status and trail; raises NotFound."""
+        """Forget a unit with its status, trail, log and rules; raises NotFound. Alert events stay."""
 
         def erase(session: Session) -> None:
-            for row in (ReadingRow, StatusRow, LogRow, FingerprintRow, DeviceRow):
+            for row in (ReadingRow, StatusRow, LogRow, FingerprintRow, RuleRow, DeviceRow):
                 session.execute(delete(row).where(row.unit_id == unit_id))
 
         with self._turn:
