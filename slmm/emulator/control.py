@@ -51,13 +51,13 @@ class ControlApp:
             case "keypad":
                 {"start": meter.instrument.start, "stop": meter.instrument.stop}[wish["action"]]()
             case "quirk":
-                meter.instrument.quirks = meter.instrument.quirks.changed(wish["name"], str(wish["value"]))
+                meter.change_quirk(wish["name"], str(wish["value"]))
             case "offset":
                 meter.instrument.site.offset_db = float(wish["value"])
             case "register":
                 meter.instrument.set_register(wish["name"], wish["value"])
-            case "ftp" if meter.ftp is not None:
-                meter.ftp.set_faults(**wish)
+            case "ftp":
+                meter.break_ftp(**wish)
             case "card" if meter.instrument.card is not None:
                 meter.instrument.card.filled_mb = float(wish["filled_mb"])
             case other:

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -35,6 +36,11 @@ OLD_S = 180 * 86_400.0
 ORDERS_EVERY_S = 0.02
 SLICE_S = 0.05
 """How much of a slow transfer is sent at once."""
+WAYS_TO_BREAK = ("cut", "short", "reset", "control", "stall")
+WAYS_BACK = ("open", "425", "never", "silent")
+NASTY_NAMES = ("../../x", "..\\x", "/etc/passwd", "C:\\x.rnd", "a\x07b\x1b[31mc", "CON", "NUL.rnd", "x" * 300, "twin", "twin")
+"""What a broken or hostile card may have in its folders."""
+FOR_EVER = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,17 @@ class Faults:
     break_after_bytes: int | None = None
     """In a file; the listing is left alone."""
     break_how: str = "cut"
-    """cut (426), short (226 all the same), reset, control (both connections), stall, stall at end."""
-    break_times: int = 1_000_000
+    """cut (426), short (226 all the same), reset, control (both connections), stall."""
+    break_times: int = FOR_EVER
+    """How many files break."""
     bytes_a_second: float = 0.0
     """A slow transfer; 0 for no limit."""
     way_back: str = "open"
     """open, 425 (to the transfer), never (150, but no connection), silent (not even 150)."""
+    way_back_times: int = FOR_EVER
+    """How many lists or files that way; then open again."""
+    nasty_names: bool = False
+    """Whether each folder lists some names that no client should trust."""
     listings: dict[str, str] = field(default_factory=dict)
     """Raw answers to LIST, by path, in Latin-1."""
     listed_sizes: dict[str, int] = field(default_factory=dict)
@@ -61,6 +72,12 @@ class Faults:
     """Bytes that a file gains whenever it is fetched, by path."""
     refusals: dict[str, str] = field(default_factory=dict)
     """Replies to commands, by their first word."""
+
+    def __post_init__(self) -> None:
+        if self.break_how not in WAYS_TO_BREAK:
+            raise ValueError(f"break_how {self.break_how!r} is none of {', '.join(WAYS_TO_BREAK)}")
+        if self.way_back not in WAYS_BACK:
+            raise ValueError(f"way_back {self.way_back!r} is none of {', '.join(WAYS_BACK)}")
 
 
 class MeterData(DTPHandler):  # type: ignore[misc] # pyftpdlib has no types
@@ -109,7 +126,7 @@ class MeterData(DTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         super().close()
 
     def _break(self, how: str) -> None:
-        if how.startswith("stall"):
+        if how == "stall":
             self.del_channel()
         elif how == "control":
             self.cmd_channel.close()
@@ -192,7 +209,7 @@ class MeterControl(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
 
     def push_dtp_data(self, *args: Any, **kwargs: Any) -> None:
         """Call back and send, as far as the fault lets it."""
-        match self.meter.faults.way_back:
+        match self.meter.way_back():
             case "425":
                 self.respond("425 Can't open data connection.")
             case "never":
@@ -217,14 +234,17 @@ class MeterControl(FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     def _lines(self, path: str) -> Iterator[bytes]:
         yield b"drwxrwxrwx   1 owner    group           0 Dec 23 19:40 .\r\n"
         yield b"drwxrwxrwx   1 owner    group           0 Dec 23 19:40 ..\r\n"
+        clock_s = time.time() + self.meter.clock_ahead_s
         for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
             status = entry.stat()
             size = 0 if entry.is_dir() else status.st_size
             size = self.meter.faults.listed_sizes.get(self.fs.fs2ftp(entry.path), size)
-            is_old = abs(time.time() - status.st_mtime) > OLD_S
+            is_old = abs(clock_s - status.st_mtime) > OLD_S
             date = time.strftime("%b %d  %Y" if is_old else "%b %d %H:%M", time.gmtime(status.st_mtime))
             kind = "d" if entry.is_dir() else "-"
             yield f"{kind}rwxrwxrwx   1 owner    group    {size:8d} {date} {entry.name}\r\n".encode()
+        for name in NASTY_NAMES if self.meter.faults.nasty_names else ():
+            yield f"-rwxrwxrwx   1 owner    group         666 Dec 23 19:40 {name}\r\n".encode()
 
     def ftp_RETR(self, file: str) -> str | None:
         """The file, which may grow while it is fetched."""
@@ -242,6 +262,9 @@ class Meter:
         self.number = number
         self.faults = Faults()
         self.breaks_left = self.faults.break_times
+        self.ways_left = self.faults.way_back_times
+        self.clock_ahead_s = 0.0
+        """The meter's clock, read as UTC, less ours."""
         self.clients: set[Any] = set()
         self._host = host
         self._loop = loop
@@ -276,9 +299,17 @@ class Meter:
             self._socket = self._bound(self.port)
 
     def set_faults(self, wanted: dict[str, Any]) -> None:
-        """What is wrong from now on; raises TypeError for what there is not."""
+        """What is wrong from now on; raises TypeError or ValueError for what there is not."""
         self.faults = Faults(**wanted)
         self.breaks_left = self.faults.break_times
+        self.ways_left = self.faults.way_back_times
+
+    def way_back(self) -> str:
+        """How the next data connection is made."""
+        if self.faults.way_back == "open" or self.ways_left <= 0:
+            return "open"
+        self.ways_left -= 1
+        return self.faults.way_back
 
     def transfers(self, change: int) -> None:
         """A file is on its way, or no longer."""
@@ -306,6 +337,8 @@ def obey(meters: list[Meter], order: dict[str, Any]) -> None:
             meter.close()
         case "faults":
             meter.set_faults(order["faults"])
+        case "clock":
+            meter.clock_ahead_s = order["ahead_s"]
         case other:
             raise ValueError(f"no order {other!r}")
 
@@ -313,6 +346,7 @@ def obey(meters: list[Meter], order: dict[str, Any]) -> None:
 def main() -> None:
     """Serve the folders of the arguments after the host, a meter each, until standard input ends."""
     host, *roots = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the emulator, which then closes our input
     logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
     loop = IOLoop()
     meters = [Meter(number, host, root, loop) for number, root in enumerate(roots)]
@@ -327,9 +361,12 @@ def main() -> None:
             return
         *lines, pending = (pending + data).split(b"\n")
         for line in lines:
-            order = json.loads(line)
-            obey(meters, order)
-            tell({"done": order["id"]})
+            order, wrong = json.loads(line), ""
+            try:
+                obey(meters, order)
+            except (TypeError, ValueError) as error:
+                wrong = str(error)
+            tell({"done": order["id"], "wrong": wrong})
 
 
 if __name__ == "__main__":

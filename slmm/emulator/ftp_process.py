@@ -8,12 +8,23 @@ import json
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent.parent
 WITHIN_S = 10.0
+HEARD_MOST = 1000
+
+
+@dataclass(slots=True)
+class _Order:
+    """One that is not answered yet."""
+
+    is_done: threading.Event = field(default_factory=threading.Event)
+    wrong: str = "the FTP process has ended"
 
 
 class FtpServers:
@@ -30,13 +41,15 @@ class FtpServers:
             cwd=TOP,
         )
         assert self._process.stdout is not None
-        self.ports: list[int] = json.loads(self._process.stdout.readline())["ports"]
+        if not (line := self._process.stdout.readline()):
+            raise RuntimeError(f"the FTP process ended with {self._process.wait(WITHIN_S)} before it was ready")
+        self.ports: list[int] = json.loads(line)["ports"]
         self.transfers = [0] * len(self.ports)
         """Files on their way, by meter."""
-        self.heard: list[list[str]] = [[] for _ in self.ports]
-        """Commands so far, by meter."""
+        self.heard: list[deque[str]] = [deque(maxlen=HEARD_MOST) for _ in self.ports]
+        """The last commands, by meter."""
         self._numbers = itertools.count(1)
-        self._done: dict[int, threading.Event] = {}
+        self._orders: dict[int, _Order] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True)  # a greenlet, where gevent has patched
         self._listener.start()
 
@@ -45,20 +58,26 @@ class FtpServers:
         for line in self._process.stdout:
             news: dict[str, Any] = json.loads(line)
             if "done" in news:
-                self._done.pop(news["done"]).set()
+                order = self._orders.pop(news["done"])
+                order.wrong = news["wrong"]
+                order.is_done.set()
             elif "transfers" in news:
                 self.transfers[news["meter"]] = news["transfers"]
             else:
                 self.heard[news["meter"]].append(news["heard"])
+        for order in self._orders.values():
+            order.is_done.set()
 
     def _order(self, meter: int, do: str, **more: Any) -> None:
         assert self._process.stdin is not None
         number = next(self._numbers)
-        done = self._done[number] = threading.Event()
+        waiting = self._orders[number] = _Order()
         self._process.stdin.write(json.dumps({"id": number, "meter": meter, "do": do, **more}) + "\n")
         self._process.stdin.flush()
-        if not done.wait(WITHIN_S):
+        if not waiting.is_done.wait(WITHIN_S):
             raise RuntimeError(f"the FTP process did not {do} within {WITHIN_S:g} s")
+        if waiting.wrong:
+            raise ValueError(waiting.wrong)
 
     def open(self, meter: int) -> None:
         """FTP is on."""
@@ -69,8 +88,12 @@ class FtpServers:
         self._order(meter, "close")
 
     def set_faults(self, meter: int, **faults: Any) -> None:
-        """What is wrong from now on; nothing when nothing is named."""
+        """What is wrong from now on; nothing when nothing is named; raises ValueError for what there is not."""
         self._order(meter, "faults", faults=faults)
+
+    def set_clock(self, meter: int, ahead_s: float) -> None:
+        """How far the meter's clock, read as UTC, is ahead of ours: what is old is listed with its year."""
+        self._order(meter, "clock", ahead_s=ahead_s)
 
     def stop(self) -> None:
         """End the process."""
@@ -101,8 +124,8 @@ class FtpPort:
 
     @property
     def heard(self) -> list[str]:
-        """The commands so far."""
-        return self._servers.heard[self._number]
+        """The last commands."""
+        return list(self._servers.heard[self._number])
 
     def open(self) -> None:
         """FTP is on."""
@@ -113,5 +136,9 @@ class FtpPort:
         self._servers.close(self._number)
 
     def set_faults(self, **faults: Any) -> None:
-        """What is wrong from now on; nothing when nothing is named."""
+        """What is wrong from now on; nothing when nothing is named; raises ValueError for what there is not."""
         self._servers.set_faults(self._number, **faults)
+
+    def set_clock(self, ahead_s: float) -> None:
+        """How far the meter's clock, read as UTC, is ahead of ours."""
+        self._servers.set_clock(self._number, ahead_s)

@@ -101,6 +101,7 @@ class Instrument:
     def set_clock(self, clock: datetime, now_s: float) -> None:
         """Set the meter's clock."""
         self._clock, self._clock_set_s = clock, now_s
+        self.register_set("Clock", f"{clock:%Y/%m/%d %H:%M:%S}")
 
     # -- control ----------------------------------------------------------------------------------
 

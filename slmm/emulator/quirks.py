@@ -42,9 +42,11 @@ class Quirks:
     """Latency of every reply."""
     paused_state: str = "Start"
     """What ``Measure?`` says while paused."""
-
     ftp_open_delay_s: float = 0.0
     """From FTP,On until port 21 answers."""
+    ftp_has_rest: bool = False
+    """Whether a transfer may begin in the middle of a file; never tried on a real meter."""
+    ftp_has_size: bool = False
     control_blocked_by_transfer: bool = False
     """Whether the control port is mute while a file is fetched."""
 

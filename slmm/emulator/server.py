@@ -8,7 +8,7 @@ import struct
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import gevent
@@ -62,6 +62,8 @@ class MeterServer:
         """Display lines as they were before any fault spoiled them."""
         self.ftp: FtpPort | None = None
         """The server of its card, if it has one."""
+        self._ftp_faults: dict[str, Any] = {}
+        self._ftp_opening: gevent.Greenlet | None = None
         self._clock = clock
         self._listener: Any = None
         self._acceptor: gevent.Greenlet | None = None
@@ -287,8 +289,8 @@ class MeterServer:
             self.close()
             if name == "refused_control_port":
                 gevent.spawn_later(value or 3.0, self._plug_in)
-            elif self.ftp is not None:
-                self.ftp.close()
+            else:
+                self._shut_ftp()
 
     def _plug_in(self) -> None:
         if self._listener is None:
@@ -299,14 +301,39 @@ class MeterServer:
         """Put a card in; its FTP server follows the register."""
         self.ftp, self.instrument.card = ftp, card
         self.instrument.register_set = self._switch_ftp
+        self.break_ftp()
+        self._switch_ftp("Clock", "")
         self._switch_ftp("FTP", self.instrument.registers["FTP"])
 
+    def break_ftp(self, **faults: Any) -> None:
+        """What is wrong with the FTP server from now on; raises ValueError for what there is not."""
+        if self.ftp is None:
+            raise ValueError("this meter has no card")
+        quirks = self.instrument.quirks
+        self.ftp.set_faults(**{"has_rest": quirks.ftp_has_rest, "has_size": quirks.ftp_has_size, **faults})
+        self._ftp_faults = faults
+
+    def change_quirk(self, name: str, value: str) -> None:
+        """Turn a switch; raises ValueError for one that does not exist."""
+        self.instrument.quirks = self.instrument.quirks.changed(name, value)
+        if self.ftp is not None and name in ("ftp_has_rest", "ftp_has_size"):
+            self.break_ftp(**self._ftp_faults)
+
     def _switch_ftp(self, name: str, value: str) -> None:
-        if name != "FTP" or self.ftp is None:
+        if self.ftp is None:
             return
-        if value == "On":
-            gevent.spawn_later(self.instrument.quirks.ftp_open_delay_s, self.ftp.open)
-        else:
+        if name == "Clock":
+            clock = self.instrument.clock(self._clock()).replace(tzinfo=UTC)
+            self.ftp.set_clock(clock.timestamp() - time.time())
+        elif name == "FTP":
+            self._shut_ftp()
+            if value == "On":
+                self._ftp_opening = gevent.spawn_later(self.instrument.quirks.ftp_open_delay_s, self.ftp.open)
+
+    def _shut_ftp(self) -> None:
+        if self._ftp_opening is not None:
+            self._ftp_opening.kill()
+        if self.ftp is not None:
             self.ftp.close()
 
     def describe(self) -> dict[str, Any]:

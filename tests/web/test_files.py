@@ -236,3 +236,39 @@ def test_nasty_names_lead_nowhere(
     assert kept_files(downloads) == {}
     after = {path for path in downloads.parent.parent.rglob("*") if downloads not in path.parents}
     assert {path.name for path in after - before} <= {"slmm.db-wal", "slmm.db-shm", "downloads", "commands.log"}
+
+
+FTP_OPERATIONS = [
+    ("get", "ftp/files", None),
+    ("get", "ftp/latest-measurement-time", None),
+    ("post", "ftp/download", {"remote_path": "/x"}),
+    ("post", "ftp/download-folder", {"remote_path": "/x"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), FTP_OPERATIONS)
+def test_every_operation_on_a_card_answers_for_units_that_cannot(
+    client: FlaskClient, add: Callable[..., str], method: str, path: str, body: Any
+) -> None:
+    def code(unit_id: str) -> tuple[int, str]:
+        answer: Any = client.open(f"{BASE}/{unit_id}/{path}", method=method.upper(), json=body)
+        return answer.status_code, answer.json["code"]
+
+    assert code("nobody") == (404, "not_found")
+    assert code(add(unit_id="off", ftp_enabled=False)) == (403, "device_disabled")
+    assert code(add(unit_id="away", ftp_enabled=True, ftp_port=9)) == (502, "device_unreachable")
+    client.post(f"{BASE}/away/deactivate")
+    assert code("away") == (403, "device_disabled")
+    client.post(f"{BASE}/_system/standby")
+    assert code("off") == (503, "standby")
+
+
+def test_a_start_is_taken_only_from_the_card_of_a_meter_that_measures(
+    client: FlaskClient, add_card: Callable[..., str], start_card: StartCard, fast_emulator: RunningEmulator
+) -> None:
+    assert client.post(f"{BASE}/nobody/sync-start-time").status_code == 404
+    fast_emulator.client.keypad(0, "stop")
+    unit_id = add_card(start_card())
+    client.get(f"{BASE}/{unit_id}/measurement-state")
+    answer = client.post(f"{BASE}/{unit_id}/sync-start-time")
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")  # type: ignore[index]

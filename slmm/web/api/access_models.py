@@ -12,7 +12,7 @@ from slmm.web.api.models import Ok
 
 AccountRole = Literal["viewer", "operator", "admin"]
 Name = Annotated[Text, Field(min_length=1, max_length=64)]
-Password = Annotated[str, Field(min_length=1, max_length=1024)]
+Password = Annotated[Text, Field(min_length=1, max_length=1024)]
 Units = Annotated[list[UnitId], Field(min_length=1, max_length=1000)]
 
 
@@ -32,14 +32,14 @@ Expiry = Annotated[AwareDatetime, BeforeValidator(_instant), Field(json_schema_e
 class LoginInput(Input):
     """Who logs in."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Name
     password: Password
 
 
 class SetupInput(LoginInput):
     """The first account; the code stands in the log of the service."""
 
-    code: Annotated[str, Field(min_length=1, max_length=64)]
+    code: Name
 
 
 class NewUser(Input):
