@@ -12,7 +12,6 @@ import os
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import IO
 
 from apscheduler.schedulers.gevent import GeventScheduler
@@ -39,17 +38,16 @@ from slmm.storage.downloads import PARTIAL_KEPT, Downloads
 from slmm.storage.fingerprints import Fingerprints
 from slmm.storage.grants import Shares, Tokens
 from slmm.storage.recorder import Recorder
-from slmm.storage.secrets import SecretBox
+from slmm.storage.secrets import KEY_FILE, SecretBox
 from slmm.storage.sessions import Sessions
+from slmm.storage.upgrade import MIGRATIONS
 
 logger = logging.getLogger(__name__)
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 PRUNE_EVERY = timedelta(minutes=10)
 LOG_EVERY_S = 2
 RECHECK_EVERY_S = 10
 """How soon a stream ends whose right was taken by another process."""
-KEY_FILE = "secret.key"
 
 
 def _keepalive(settings: Settings) -> KeepAlive:

@@ -18,9 +18,9 @@ from sqlalchemy.schema import CreateTable
 
 import slmm.storage.models  # noqa: F401 - fills the metadata
 from slmm.errors import Conflict
-from slmm.runtime import MIGRATIONS
 from slmm.storage import upgrade
 from slmm.storage.database import Base, Database
+from slmm.storage.upgrade import MIGRATIONS
 
 STEP = '''"""{name}."""
 import sqlalchemy as sa

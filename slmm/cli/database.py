@@ -7,9 +7,9 @@ import json
 import click
 
 from slmm import settings as settings_module
-from slmm.runtime import MIGRATIONS
 from slmm.storage import upgrade as schema
 from slmm.storage.database import Database
+from slmm.storage.upgrade import MIGRATIONS
 
 
 @click.group("db")

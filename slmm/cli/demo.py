@@ -18,12 +18,12 @@ from slmm.emulator.meter import Instrument
 from slmm.emulator.process import RunningEmulator, running_emulator
 from slmm.emulator.quirks import Quirks
 from slmm.emulator.sound import SCENARIOS
-from slmm.runtime import MIGRATIONS
 from slmm.settings import Settings
 from slmm.storage import upgrade as schema
 from slmm.storage.database import Database
 from slmm.storage.devices import Device, Roster
 from slmm.storage.models import ReadingRow
+from slmm.storage.upgrade import MIGRATIONS
 
 UNITS = {"demo-traffic": "traffic", "demo-site": "site", "demo-quiet": "quiet"}
 """In the order in which the emulator deals out its scenarios."""

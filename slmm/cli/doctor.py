@@ -19,10 +19,11 @@ from slmm import settings as settings_module
 from slmm.cli.client import Service, ServiceError, service_options
 from slmm.cli.output import FAILED, WITH_WARNINGS, console, leave, show_json
 from slmm.errors import SlmmError
-from slmm.runtime import KEY_FILE, MIGRATIONS
 from slmm.settings import Settings
 from slmm.storage import archive
 from slmm.storage import upgrade as schema
+from slmm.storage.secrets import KEY_FILE
+from slmm.storage.upgrade import MIGRATIONS
 
 LEAST_FREE_BYTES, LITTLE_FREE_BYTES = 200_000_000, 2_000_000_000
 LEAST_FILES, FEW_FILES = 256, 4096

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from slmm import settings as settings_module
 from slmm.cli.output import WITH_WARNINGS, json_option, leave, show_json, show_table
 from slmm.cli.takeover import Kind, Takeover, opened
-from slmm.runtime import KEY_FILE, MIGRATIONS
 from slmm.storage import upgrade as schema
 from slmm.storage.archive import alone
 from slmm.storage.database import Database
-from slmm.storage.secrets import SecretBox
+from slmm.storage.secrets import KEY_FILE, SecretBox
+from slmm.storage.upgrade import MIGRATIONS
 
 
 class _OnlyLooking(Exception):

@@ -12,12 +12,12 @@ import click
 
 from slmm import settings as settings_module
 from slmm.cli.output import json_option, show_json, show_table
-from slmm.runtime import MIGRATIONS
 from slmm.storage import upgrade as schema
 from slmm.storage.accounts import ROLES, Accounts, User
 from slmm.storage.audit import AuditLog
 from slmm.storage.database import Database
 from slmm.storage.grants import Token, Tokens
+from slmm.storage.upgrade import MIGRATIONS
 
 Role = click.Choice(ROLES)
 

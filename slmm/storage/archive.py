@@ -20,8 +20,9 @@ from pathlib import Path, PurePosixPath
 
 from slmm.errors import Conflict, DiskTrouble, Invalid
 from slmm.storage.downloads import on_disk
+from slmm.storage.secrets import KEY_FILE
 
-DATABASE, KEY_FILE, DOWNLOADS, MANIFEST = "slmm.db", "secret.key", "downloads", "manifest.json"
+DATABASE, DOWNLOADS, MANIFEST = "slmm.db", "downloads", "manifest.json"
 FORMAT = 1
 PIECE_BYTES = 1_048_576
 

@@ -16,6 +16,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from slmm.errors import Invalid
 
 PREFIX = "fernet:"
+KEY_FILE = "secret.key"
+"""Its name in the data directory."""
 
 
 class SecretBox:

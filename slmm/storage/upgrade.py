@@ -25,6 +25,7 @@ from slmm.storage.database import Base, engine_options, prepare_engine
 
 logger = logging.getLogger(__name__)
 
+MIGRATIONS = Path(__file__).resolve().parent.parent.parent / "migrations"
 LOCK_WITHIN_S = 60.0
 LOCK_EVERY_S = 0.05
 _sleep = get_original("time", "sleep")  # this runs in a pool thread, which has no hub to sleep on

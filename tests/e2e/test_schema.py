@@ -67,7 +67,7 @@ def test_every_answer_is_as_described(
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"),
             *(f"{running.url}/openapi.json", "--exclude-path-regex", left_out, "--checks", CHECKS),
             *("--phases", "examples,coverage,fuzzing", "--seed", str(SEED), "--max-examples", EXAMPLES),
-            *("--workers", "2", "--continue-on-failure", "--warnings", "off", *identity),
+            *("--workers", "1", "--continue-on-failure", "--warnings", "off", *identity),
         ],
         env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120"},
         cwd=running.directory,

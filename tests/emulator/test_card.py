@@ -6,11 +6,16 @@ import math
 import re
 import socket
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from slmm.emulator.card import Card
+from slmm.emulator.meter import Instrument
 from slmm.emulator.process import Address, RunningEmulator, running_emulator
+from slmm.emulator.quirks import Quirks
+from slmm.emulator.sound import SCENARIOS
 from tests.conftest import eventually
 
 AUTO = (
@@ -169,3 +174,99 @@ def test_a_seeded_card_holds_the_last_days(tmp_path: Path) -> None:
         kept = rows((tmp_path / "0/NL-43/Auto_0002/Auto_Leq/NL_0001_SLM_Leq_0002_0001.rnd").read_bytes().decode())
     assert len(kept) == 10
     assert (tmp_path / "0/NL-43/Manual_0001").is_dir(), "a folder that was named is kept"
+
+
+def test_what_was_measured_before_is_not_measured_over(tmp_path: Path) -> None:
+    with running_emulator(1, "--seed-card", "--card-dir", str(tmp_path), *AUTO) as running:
+        assert running.client.meters()[0]["is_measuring"]
+        assert ask(running.meters[0], "Store Name?") == ["0004"]
+        assert (tmp_path / "0/NL-43/Auto_0004").is_dir()
+
+
+def test_rows_and_dates_are_those_of_the_clock_of_the_meter(emulator: RunningEmulator) -> None:
+    meter = emulator.meters[0]
+    assert meter.card is not None
+    assert ask(meter, "Measure,Stop", "Clock,2025/12/23 19:40:00", "Store Name,0019", "Measure,Start") == ["R+0000"] * 4
+    path = "NL-43/Auto_0019/Auto_Leq/NL_0001_SLM_Leq_0019_0001.rnd"
+    leq_file = meter.card / path
+    eventually(lambda: leq_file.exists() and leq_file.read_bytes().count(b"\r\n") > 2)
+    emulator.client.fault(0, "clock_jump", value=86_400)
+    eventually(lambda: b"2025/12/24" in leq_file.read_bytes())
+    ask(meter, "Measure,Stop")
+    first, *_, last = rows(fetch(meter, f"/{path}"))
+    assert first["Start Time"].startswith("2025/12/23 19:40:0")
+    assert last["Start Time"].startswith("2025/12/24 19:40:")
+    dates: dict[str, str] = {}
+    with logged_in(meter) as ftp:
+        for folder in ("/NL-43", "/NL-43/Auto_0019", "/NL-43/Auto_0019/Auto_Leq"):
+            ftp.cwd(folder)
+            ftp.retrlines("LIST", lambda line: dates.update({line[56:]: line[43:55]}))
+    assert dates["Auto_0019"] == dates["Auto_Leq"] == dates["Auto_Lp_01"] == "Dec 23 19:40", dates
+    assert dates["NL_0001_SLM_Leq_0019_0001.rnd"] == "Dec 24 19:40", dates
+
+
+@pytest.fixture
+def instrument(tmp_path: Path) -> Instrument:
+    """One with a card, measuring automatically as soon as it is started; time is what the test says."""
+    clock = datetime(2025, 12, 23, 19, 40)  # noqa: DTZ001 - the meter has no zone
+    made = Instrument(SCENARIOS["traffic"], 1, Quirks(), now_s=0.0, clock=clock)
+    made.card = Card(tmp_path, clock)
+    made.registers |= {
+        "Store Mode": "Auto",
+        "Lp Store Interval": "1s",
+        "Leq Calculation Interval Preset": "15m",
+        "Percentile 1": "95",
+        "Percentile 2": "1",
+    }
+    return made
+
+
+def test_each_hour_begins_a_new_file_and_the_addresses_go_on(instrument: Instrument, tmp_path: Path) -> None:
+    instrument.start()
+    instrument.advance(2 * 3600.0 + 10.0)
+    instrument.stop()
+    files = sorted((tmp_path / "NL-43/Auto_0001/Auto_Lp_01").iterdir())
+    assert [file.name for file in files] == [f"NL_0001_SLM_Lp _0001_{number:04d}.rnd" for number in (1, 2, 3)]
+    first, second, third = (rows(file.read_bytes().decode()) for file in files)
+    assert (len(first), len(second)) == (3600, 3600)
+    assert 8 <= len(third) <= 10
+    assert [int(row["Address"]) for row in (*first, *second)] == list(range(1, 7201))
+    begun = [datetime.strptime(part[0]["Start Time"], "%Y/%m/%d %H:%M:%S") for part in (first, second)]  # noqa: DTZ007
+    assert begun[1] - begun[0] == timedelta(hours=1)
+
+
+def test_percentiles_stand_in_their_slots_and_the_leq_of_an_hour_is_the_mean_of_its_seconds(
+    instrument: Instrument, tmp_path: Path
+) -> None:
+    instrument.start()
+    instrument.advance(3600.0 + 10.0)
+    instrument.stop()
+    top = tmp_path / "NL-43/Auto_0001"
+    seconds = rows((top / "Auto_Lp_01/NL_0001_SLM_Lp _0001_0001.rnd").read_bytes().decode())
+    quarters = rows((top / "Auto_Leq/NL_0001_SLM_Leq_0001_0001.rnd").read_bytes().decode())
+    assert len(quarters) == 4
+    for number, row in enumerate(quarters):
+        own = [float(second["Leq(Main)"]) for second in seconds[900 * number : 900 * number + 900]]
+        assert float(row["Leq(Main)"]) == pytest.approx(energy_mean(own), abs=0.06)
+        assert float(row["LN1(Main)"]) < float(row["LN4(Main)"]) < float(row["LN3(Main)"]) < float(row["LN2(Main)"])
+        assert row["Measurement Time"] == "00d 00:15:00.0"
+
+
+def test_without_store_mode_auto_nothing_is_written(instrument: Instrument, tmp_path: Path) -> None:
+    instrument.registers["Store Mode"] = "Manual"
+    instrument.start()
+    instrument.advance(60.0)
+    instrument.stop()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["DCIM", "NL-43", "Screenshot"]
+
+
+def test_a_pause_is_not_in_the_file(instrument: Instrument, tmp_path: Path) -> None:
+    instrument.start()
+    instrument.advance(30.0)
+    instrument.set_register("Pause", "On")
+    instrument.advance(90.0)
+    instrument.set_register("Pause", "Off")
+    instrument.advance(120.0)
+    instrument.stop()
+    written = rows((tmp_path / "NL-43/Auto_0001/Auto_Lp_01/NL_0001_SLM_Lp _0001_0001.rnd").read_bytes().decode())
+    assert 58 <= len(written) <= 60

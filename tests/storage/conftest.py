@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from slmm.runtime import MIGRATIONS
 from slmm.storage import upgrade
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster
+from slmm.storage.upgrade import MIGRATIONS
 
 
 @pytest.fixture
