@@ -99,7 +99,11 @@ def sent(server: RunningServer) -> int:
 def of_slmm(emulator: RunningEmulator, seconds: float, refresh_s: float) -> dict[str, Any]:
     """The service watching all meters of the emulator over one page's stream."""
     with tempfile.TemporaryDirectory() as directory:
-        environment = {"SLMM_MONITOR_POLL_INTERVAL": "0", "SLMM_MONITOR_STATE_REFRESH_S": f"{refresh_s:g}"}
+        environment = {
+            "SLMM_MONITOR_POLL_INTERVAL": "0",
+            "SLMM_MONITOR_STATE_REFRESH_S": f"{refresh_s:g}",
+            "SLMM_MONITOR_HEALTH_REFRESH_S": f"{refresh_s:g}",
+        }
         server = RunningServer(Path(directory), environment)
         server.start()
         try:

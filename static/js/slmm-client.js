@@ -7,7 +7,8 @@
 //   client.close();
 //
 // Options: base ("" = this host), units (null = all), lastEventId ("earliest" = all the server still
-// holds), onFrame, onStatus, onRoster, onAlert (JSON objects), onState ("connecting", "live",
+// holds), ticket (an async function that gives a stream ticket, for a service that asks who comes; it is called
+// for every new connection), onFrame, onStatus, onRoster, onAlert (JSON objects), onState ("connecting", "live",
 // "waiting", "closed"; and a sentence), silenceMs (after which a mute stream counts as dead).
 
 const FINAL = new Set([401, 403, 404, 422]);
@@ -32,6 +33,7 @@ export class SlmmClient {
     const query = new URLSearchParams();
     if (this.options.units) query.set("units", this.options.units.join(","));
     if (this.lastEventId) query.set("last_event_id", this.lastEventId);
+    if (this.ticket) query.set("ticket", this.ticket);
     return `${this.options.base}/api/nl43/_monitor/events?${query}`;
   }
 
@@ -39,6 +41,22 @@ export class SlmmClient {
     if (this.isClosed) return;
     this.drop();
     this.tell("connecting");
+    if (this.options.ticket) this.fetchTicket();
+    else this.connect();
+  }
+
+  async fetchTicket() {
+    const turn = (this.turn = {});
+    try {
+      this.ticket = await this.options.ticket();
+    } catch (error) {
+      if (turn === this.turn) this.again();
+      return;
+    }
+    if (turn === this.turn && !this.isClosed) this.connect();
+  }
+
+  connect() {
     const source = (this.source = new EventSource(this.url));
     const hear = (handler) => (event) => {
       if (event.lastEventId) this.lastEventId = event.lastEventId;
@@ -88,7 +106,8 @@ export class SlmmClient {
 
   // An EventSource hides the status; after some failures find out whether it is final.
   async check() {
-    if (this.failures > 2) {
+    // With tickets a refusal may mean no more than that the last one has expired.
+    if (this.failures > 2 && !this.options.ticket) {
       const abort = new AbortController();
       try {
         const answer = await fetch(this.url, { signal: abort.signal });
@@ -113,6 +132,7 @@ export class SlmmClient {
     clearTimeout(this.settled);
     this.source?.close();
     this.source = null;
+    this.turn = null;
   }
 
   close(why = "") {
