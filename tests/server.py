@@ -59,7 +59,7 @@ class RunningServer:
             try:
                 if requests.get(f"{self.url}/health", timeout=2).json()["is_running"]:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 gevent.sleep(0.05)
         raise RuntimeError(f"the server did not come up:\n{self.log.read_text()}")
 

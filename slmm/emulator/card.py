@@ -69,11 +69,10 @@ def leq_row(address: int, began: datetime, part: Measurement, percents: list[flo
 class _Table:
     """One .rnd file that grows."""
 
-    def __init__(self, path: Path, header: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, header: str, clock: datetime) -> None:
         is_new = not path.exists()
         self._path = path
-        self._file: IO[str] = path.open("a", encoding="ascii", newline="")
+        self._file: IO[str] = opened(path, "a", clock)
         if is_new:
             self._file.write(f"CSV\r\n{header}\r\n")
 
@@ -94,6 +93,18 @@ def stamp(path: Path, clock: datetime) -> None:
     """The FTP server lists times as if they were UTC: so the meter's clock shows."""
     seconds = clock.replace(tzinfo=UTC).timestamp()
     os.utime(path, (seconds, seconds))
+
+
+def opened(path: Path, mode: str, clock: datetime) -> IO[str]:
+    """Make or open a file; the date of a folder stays that of its making, as on a FAT card."""
+    folder, above = path.parents[:2]
+    seconds = clock.replace(tzinfo=UTC).timestamp()
+    dates = {each: each.stat().st_mtime if each.exists() else seconds for each in (folder, above)}
+    folder.mkdir(parents=True, exist_ok=True)
+    file = path.open(mode, encoding="ascii", newline="")
+    for each, date in dates.items():
+        os.utime(each, (date, date))
+    return file
 
 
 @dataclass(slots=True)
@@ -122,7 +133,6 @@ class Recording:
             registers["Leq Calculation Interval (Num)"],
             registers["Leq Calculation Interval (Unit)"],
         )
-        folder.mkdir(parents=True)
         self._lp_table: _Table | None = None
         self._leq_table: _Table | None = None
         self._lp_rows = self._leq_rows = self._samples = 0
@@ -144,9 +154,9 @@ class Recording:
             *(f"Percentile {slot},{registers[f'Percentile {slot}']}" for slot in range(1, 6)),
         ]
         path = self._folder / f"{self._name}_{self._store}_0000.rnh"
-        path.write_bytes("".join(f"{line}\r\n" for line in lines).encode("ascii"))
+        with opened(path, "w", self._began) as file:
+            file.write("".join(f"{line}\r\n" for line in lines))
         stamp(path, ended or self._began)
-        stamp(self._folder, self._began)
 
     def add(self, leq_db: float, lp_db: float, lpeak_db: float, began: datetime) -> None:
         """The next 100 ms, which began at that time of the meter."""
@@ -174,7 +184,9 @@ class Recording:
         if row == 0:
             self._close(self._lp_table, part.began)
             folder = self._folder / f"Auto_Lp_{number // LP_FOLDER_FILES + 1:02d}"
-            self._lp_table = _Table(folder / f"{self._name}_Lp _{self._store}_{number + 1:04d}.rnd", LP_HEADER)
+            self._lp_table = _Table(
+                folder / f"{self._name}_Lp _{self._store}_{number + 1:04d}.rnd", LP_HEADER, part.began
+            )
         measured = part.measured
         levels = (part.last_lp_db, measured.leq_db, measured.lmax_db, measured.lmin_db, measured.lpeak_db)
         moment = _moment(part.began, with_fraction=self._lp_s < 1.0)
@@ -188,7 +200,7 @@ class Recording:
         if row == 0:
             self._close(self._leq_table, part.began)
             path = self._folder / "Auto_Leq" / f"{self._name}_Leq_{self._store}_{number + 1:04d}.rnd"
-            self._leq_table = _Table(path, LEQ_HEADER)
+            self._leq_table = _Table(path, LEQ_HEADER, part.began)
         assert self._leq_table is not None
         self._leq_rows += 1
         self._leq_table.add(leq_row(self._leq_rows, part.began, part.measured, self._percents))
@@ -209,12 +221,15 @@ class Recording:
 class Card:
     """The card of one meter as real files below *root*."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: datetime) -> None:
         self.root = root
         self.filled_mb = 0.0
         """Taken by other things, so that a test can fill the card."""
         for name in ("DCIM", "NL-43/Screenshot"):
-            (root / name).mkdir(parents=True, exist_ok=True)
+            if not (root / name).exists():
+                (root / name).mkdir(parents=True)
+                stamp(root / name, clock)
+        stamp(root / "NL-43", clock)
 
     def _folder(self, registers: Mapping[str, str]) -> Path:
         mode = "Manual" if registers["Store Mode"] == "Manual" else "Auto"
@@ -225,19 +240,18 @@ class Card:
         return self._folder(registers).exists()
 
     def record(self, registers: Mapping[str, str], serial_number: str, clock: datetime) -> Recording:
-        """Begin the files of an automatic measurement; raises FileExistsError."""
+        """Begin the files of an automatic measurement."""
         return Recording(self._folder(registers), registers, serial_number, clock)
 
     def store(self, registers: Mapping[str, str], measured: Measurement, clock: datetime) -> None:
         """Manual store: one row more under the present name."""
         folder = self._folder(registers)
         path = folder / f"NL_{registers['Index Number']}_SLM_MAN_{registers['Store Name']}_0000.rnd"
-        table = _Table(path, LEQ_HEADER)
+        table = _Table(path, LEQ_HEADER, clock)
         percents = [float(registers[f"Percentile {slot}"]) for slot in range(1, 6)]
         began = clock - timedelta(seconds=measured.duration_s)
         table.add(leq_row(int(registers["Manual Address"]), began, measured, percents))
         table.close(clock)
-        stamp(folder, clock)
 
     @property
     def free_mb(self) -> float:

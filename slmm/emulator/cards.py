@@ -23,6 +23,7 @@ from slmm.emulator.sound import SCENARIOS
 PAST = ((3, "0001"), (2, "0002"), (1, "0003"))
 """Days ago and store name of the measurements of a seeded card."""
 PAST_S = 600.0
+STORE_NAMES = 10_000
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def cards(
             raise click.ClickException(str(error)) from error
         stack.callback(servers.stop)
         for number, (meter, root) in enumerate(zip(meters, roots, strict=True)):
-            card = Card(root)
+            card = Card(root, meter.instrument.clock(time.monotonic()))
             if is_seeded:
                 _seed(card, meter.instrument, number)
             meter.give_card(card, FtpPort(servers, number))
@@ -50,6 +51,17 @@ def cards(
         ticking.kill()
         for meter in meters:
             meter.instrument.stop()
+
+
+def choose_free_name(instrument: Instrument) -> None:
+    """Like whoever sets up the meter: count the store name up until an automatic measurement can begin."""
+    registers, card = instrument.registers, instrument.card
+    if card is None or registers["Store Mode"] == "Manual":
+        return
+    for _ in range(STORE_NAMES):
+        if not card.holds(registers):
+            return
+        registers["Store Name"] = f"{(int(registers['Store Name']) + 1) % STORE_NAMES:04d}"
 
 
 def _let_time_pass(meters: Sequence[MeterServer]) -> None:

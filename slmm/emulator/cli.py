@@ -17,7 +17,7 @@ import gevent
 from gevent import pywsgi
 from gevent.event import Event
 
-from slmm.emulator.cards import cards
+from slmm.emulator.cards import cards, choose_free_name
 from slmm.emulator.control import ControlApp
 from slmm.emulator.meter import Instrument
 from slmm.emulator.quirks import Quirks
@@ -108,6 +108,7 @@ def command(
             stack.enter_context(cards(meters, host, card_dir, is_seeded=seed_card))
         for meter in meters:
             if measuring:
+                choose_free_name(meter.instrument)
                 meter.instrument.start()
         _serve(meters, host, control_port)
 

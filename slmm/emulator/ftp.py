@@ -38,7 +38,18 @@ SLICE_S = 0.05
 """How much of a slow transfer is sent at once."""
 WAYS_TO_BREAK = ("cut", "short", "reset", "control", "stall")
 WAYS_BACK = ("open", "425", "never", "silent")
-NASTY_NAMES = ("../../x", "..\\x", "/etc/passwd", "C:\\x.rnd", "a\x07b\x1b[31mc", "CON", "NUL.rnd", "x" * 300, "twin", "twin")
+NASTY_NAMES = (
+    "../../x",
+    "..\\x",
+    "/etc/passwd",
+    "C:\\x.rnd",
+    "a\x07b\x1b[31mc",
+    "CON",
+    "NUL.rnd",
+    "x" * 300,
+    "twin",
+    "twin",
+)
 """What a broken or hostile card may have in its folders."""
 FOR_EVER = 1_000_000
 

@@ -326,13 +326,15 @@ class MeterServer:
             clock = self.instrument.clock(self._clock()).replace(tzinfo=UTC)
             self.ftp.set_clock(clock.timestamp() - time.time())
         elif name == "FTP":
-            self._shut_ftp()
-            if value == "On":
+            if value == "Off":
+                self._shut_ftp()
+            elif not self._ftp_opening:  # neither begun nor under way: On may be repeated
                 self._ftp_opening = gevent.spawn_later(self.instrument.quirks.ftp_open_delay_s, self.ftp.open)
 
     def _shut_ftp(self) -> None:
         if self._ftp_opening is not None:
             self._ftp_opening.kill()
+            self._ftp_opening = None
         if self.ftp is not None:
             self.ftp.close()
 

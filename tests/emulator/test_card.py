@@ -186,7 +186,7 @@ def test_what_was_measured_before_is_not_measured_over(tmp_path: Path) -> None:
 def test_rows_and_dates_are_those_of_the_clock_of_the_meter(emulator: RunningEmulator) -> None:
     meter = emulator.meters[0]
     assert meter.card is not None
-    assert ask(meter, "Measure,Stop", "Clock,2025/12/23 19:40:00", "Store Name,0019", "Measure,Start") == ["R+0000"] * 4
+    assert ask(meter, "Measure,Stop", "Clock,2025/12/23 19:40:30", "Store Name,0019", "Measure,Start") == ["R+0000"] * 4
     path = "NL-43/Auto_0019/Auto_Leq/NL_0001_SLM_Leq_0019_0001.rnd"
     leq_file = meter.card / path
     eventually(lambda: leq_file.exists() and leq_file.read_bytes().count(b"\r\n") > 2)
@@ -194,13 +194,13 @@ def test_rows_and_dates_are_those_of_the_clock_of_the_meter(emulator: RunningEmu
     eventually(lambda: b"2025/12/24" in leq_file.read_bytes())
     ask(meter, "Measure,Stop")
     first, *_, last = rows(fetch(meter, f"/{path}"))
-    assert first["Start Time"].startswith("2025/12/23 19:40:0")
+    assert first["Start Time"].startswith("2025/12/23 19:40:")
     assert last["Start Time"].startswith("2025/12/24 19:40:")
     dates: dict[str, str] = {}
     with logged_in(meter) as ftp:
         for folder in ("/NL-43", "/NL-43/Auto_0019", "/NL-43/Auto_0019/Auto_Leq"):
             ftp.cwd(folder)
-            ftp.retrlines("LIST", lambda line: dates.update({line[56:]: line[43:55]}))
+            ftp.retrlines("LIST", lambda line: dates.update({line.split(None, 8)[8]: " ".join(line.split()[5:8])}))
     assert dates["Auto_0019"] == dates["Auto_Leq"] == dates["Auto_Lp_01"] == "Dec 23 19:40", dates
     assert dates["NL_0001_SLM_Leq_0019_0001.rnd"] == "Dec 24 19:40", dates
 

@@ -112,6 +112,7 @@ def test_rest_and_size_are_switches(emulator: RunningEmulator, meter: Address) -
     emulator.client.quirk(0, "ftp_has_size", True)
     emulator.client.ftp(0, bytes_a_second=1_000_000)
     with logged_in(meter) as ftp:
+        ftp.voidcmd("TYPE I")
         assert ftp.sendcmd(f"SIZE {BIG}") == f"213 {SIZE}", "a fault leaves the switches alone"
 
 
@@ -273,7 +274,14 @@ def test_a_fault_that_does_not_exist_is_refused_and_harmless(
 
 # -- without pyftpdlib ------------------------------------------------------------------------------------
 
-WITHOUT = "import sys; sys.modules['pyftpdlib'] = None; from slmm.emulator.cli import command; command()"
+WITHOUT = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+sys.modules["pyftpdlib"] = None
+from slmm.emulator.cli import command
+command()
+"""
 
 
 def test_a_card_without_pyftpdlib_says_what_to_install() -> None:
