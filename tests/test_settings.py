@@ -33,3 +33,11 @@ def test_every_mistake_is_reported_at_once_with_the_nearest_name() -> None:
     said = str(caught.value)
     for part in ("SLMM_PROT is not a setting; did you mean SLMM_PORT?", "99999", "Mars/Olympus", "'*'"):
         assert part in said
+
+
+def test_ports_for_the_meters_calls_are_a_range() -> None:
+    assert settings.load({"SLMM_FTP_DATA_PORTS": "50000-50019"}, None).ftp_data_ports == (50_000, 50_019)
+    assert settings.load({}, None).ftp_data_ports is None
+    for text in ("50000", "50019-50000", "0-5", "1-70000", "a-b"):
+        with pytest.raises(Invalid, match="no range of ports"):
+            settings.load({"SLMM_FTP_DATA_PORTS": text}, None)

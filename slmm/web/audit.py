@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from slmm.web import context
 from slmm.web.access import caller
 from slmm.web.gate import SAFE
+from slmm.web.problems import problem
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +55,20 @@ def _keep(response: Response) -> Response:
         return response
     if asking.how == "none" and "audited_as" not in g:
         return response  # refused at the door: nothing was done, and anybody could fill the log
-    runtime.audit.write(
-        who=g.get("audited_as", asking.name)[:64],
-        how=asking.how,
-        address=request.remote_addr or "",
-        action=f"{request.method} {request.url_rule.rule}",
-        unit_id=(request.view_args or {}).get("unit_id"),
-        detail=_detail(),
-        outcome=str(response.status_code),
-    )
+    try:
+        runtime.audit.write(
+            who=g.get("audited_as", asking.name)[:64],
+            how=asking.how,
+            address=request.remote_addr or "",
+            action=f"{request.method} {request.url_rule.rule}",
+            unit_id=(request.view_args or {}).get("unit_id"),
+            detail=_detail(),
+            outcome=str(response.status_code),
+        )
+    except SQLAlchemyError:
+        logger.exception("%s %s by %s is not in the audit log", request.method, request.path, asking.name)
+        told = f"answered {response.status_code}, but it could not be written to the audit log: the database is not writable"
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_audited", told)
     return response
 
 

@@ -10,6 +10,7 @@ import gevent
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 
 from slmm.app import create_app
 from slmm.emulator.process import RunningEmulator
@@ -192,6 +193,7 @@ def test_logging_out_ends_the_login_itself(app: Flask, admin: FlaskClient) -> No
 
 def test_a_new_password_ends_every_other_login(app: Flask, admin: FlaskClient) -> None:
     other = logged_in(app, "ada")
+    assert other.get(f"{BASE}/roster").status_code == 200
     body = {"old_password": PASSWORD, "new_password": "a better password"}
     assert admin.put(f"{BASE}/_me/password", json={**body, "old_password": "x"}, headers=OWN).status_code == 401
     assert admin.put(f"{BASE}/_me/password", json=body, headers=OWN).status_code == 200
@@ -413,6 +415,19 @@ def test_every_change_is_in_the_audit_log_without_its_secrets(app: Flask, admin:
     assert [entry["id"] for entry in admin.get(f"{BASE}/_audit?who=mallory").json["entries"]] == [entries[0]["id"]]
     page = admin.get(f"{BASE}/_audit?limit=1&before_id={entries[0]['id']}").json["entries"]
     assert [entry["id"] for entry in page] == [entries[1]["id"]]
+
+
+def test_what_cannot_be_written_down_is_not_told_as_done(
+    admin: FlaskClient, runtime: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**entry: Any) -> None:
+        raise OperationalError("insert into audit_log", {}, Exception("database is locked"))
+
+    add_unit(runtime)
+    monkeypatch.setattr(runtime.audit, "write", refuse)
+    answer = admin.post(f"{BASE}/a/monitor/start", headers=OWN)
+    assert (answer.status_code, answer.json["code"]) == (503, "not_audited")
+    assert "answered 200" in answer.json["detail"]
 
 
 def test_secrets_rest_encrypted_under_a_key_of_their_own(

@@ -129,7 +129,9 @@ def change_own_password(body: PasswordInput) -> Response:
     user = runtime.accounts.check_password(caller().name, body.old_password)
     if user is None:
         raise NotIdentified("the old password is wrong")
-    return _logged_in(runtime.accounts.change(user.name, password=body.new_password))
+    changed = runtime.accounts.change(user.name, password=body.new_password)
+    runtime.end_revoked_streams()
+    return _logged_in(changed)
 
 
 @api.route_for("get", "/_sessions", needs="viewer", answer=SessionsAnswer, problems=())
