@@ -67,7 +67,7 @@ def _keep(response: Response) -> Response:
         )
     except SQLAlchemyError:
         logger.exception("%s %s by %s is not in the audit log", request.method, request.path, asking.name)
-        told = f"answered {response.status_code}, but it could not be written to the audit log: the database is not writable"
+        told = f"answered {response.status_code}, but the audit log could not be written: the database does not take it"
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_audited", told)
     return response
 
