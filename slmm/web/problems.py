@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, current_app, json, make_response, request
 from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from slmm import errors
@@ -120,6 +121,15 @@ def _http_problem(error: HTTPException) -> Response:
     return described
 
 
+def _database_problem(error: OperationalError) -> Response:
+    """Locked, full or gone: a transaction that failed has changed nothing."""
+    logger.error("%s %s: %s", request.method, request.path, error)
+    detail = f"the database does not take it at present ({error.orig}); nothing was changed, try again"
+    response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail)
+    response.headers["Retry-After"] = "10"
+    return response
+
+
 def _unexpected(error: Exception) -> Response:
     logger.exception("%s %s failed", request.method, request.path)
     return problem(500, "internal", "SLMM failed to answer this request; its log tells why.")
@@ -161,4 +171,5 @@ def register(app: Flask) -> None:
     """Answer every error of the application in this form."""
     app.register_error_handler(errors.SlmmError, _slmm_problem)
     app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(OperationalError, _database_problem)
     app.register_error_handler(Exception, _unexpected)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask import redirect
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 
 from slmm import errors
 from slmm.app import create_app
@@ -94,6 +95,15 @@ def test_an_unexpected_error_is_logged_and_tells_nothing(
     assert (answer.status_code, answer.json["code"], answer.mimetype) == (500, "internal", CONTENT_TYPE)
     assert "secret" not in answer.text
     assert "/secret/path and a stack" in caplog.text
+
+
+def test_a_locked_database_is_told_to_be_passing(raising: Callable[[Exception], FlaskClient]) -> None:
+    locked = OperationalError("update nl43_config", {"ftp_password": "hunter2"}, Exception("database is locked"))
+    answer = raising(locked).get("/raise")
+    assert (answer.status_code, answer.json["code"]) == (503, "database_unavailable")
+    assert "database is locked" in answer.json["detail"]
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "hunter2" not in answer.text
 
 
 def test_a_path_with_line_ends_is_quoted(raising: Callable[[Exception], FlaskClient]) -> None:
