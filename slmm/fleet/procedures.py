@@ -145,27 +145,40 @@ def stop_for_cycle(ask: Ask, operation: Operation) -> bool:
     return True
 
 
-def restart_ftp(ask: Ask, operation: Operation, *, sleep: Callable[[float], None], settle_s: float) -> bool:
-    """FTP off and on, then wait until the meter says that it is on; tells whether it did within 30 s."""
+def restart_ftp(
+    ask: Ask,
+    operation: Operation,
+    *,
+    sleep: Callable[[float], None],
+    settle_s: float,
+    port_answers: Callable[[], bool] | None,
+) -> bool:
+    """FTP off and on, then wait as ``enable_ftp`` does."""
     operation.step("FTP off and on")
     ask(lambda meter: meter.write_setting("FTP", "Off"), "FTP off")
     sleep(settle_s)
-    return enable_ftp(ask, operation, sleep=sleep)
+    return enable_ftp(ask, operation, sleep=sleep, port_answers=port_answers)
 
 
-def enable_ftp(ask: Ask, operation: Operation, *, sleep: Callable[[float], None]) -> bool:
-    """FTP on, then wait until the meter says so; tells whether it did within FTP_READY_S."""
+def enable_ftp(
+    ask: Ask, operation: Operation, *, sleep: Callable[[float], None], port_answers: Callable[[], bool] | None
+) -> bool:
+    """FTP on, then wait until the meter says so and its port answers; tells whether both did within FTP_READY_S.
+
+    *port_answers* is None where the port cannot be reached from here: then the meter's word must do.
+    """
     ask(lambda meter: meter.write_setting("FTP", "On"), "FTP on")
     operation.step("wait for FTP")
     for _ in range(round(FTP_READY_S / FTP_CHECK_S)):
         sleep(FTP_CHECK_S)
         try:
-            if ask(lambda meter: meter.read_value("FTP"), "ask for FTP").lower() == "on":
-                return True
+            says_on = ask(lambda meter: meter.read_value("FTP"), "ask for FTP").lower() == "on"
         except CommandError:
             return False
         except DeviceError:
             continue  # the meter is slow after a change of FTP
+        if says_on and (port_answers is None or port_answers()):
+            return True
     return False
 
 

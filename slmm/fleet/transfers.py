@@ -18,6 +18,7 @@ from slmm.fleet.supervisor import Fleet
 from slmm.nl43.card import Card, InPool
 from slmm.nl43.ftp import CardAccess, CardTimes
 from slmm.nl43.listing import Entry, parse_folder_name, to_utc
+from slmm.nl43.probe import Probe, probe
 from slmm.storage.board import StatusBoard
 from slmm.storage.devices import Device, Roster
 
@@ -101,6 +102,11 @@ class Transfers:
             times=self._options.times,
             limit_bytes_s=self._options.limit_bytes_s,
         )
+
+    def port_answers(self, unit_id: str) -> Callable[[], bool] | None:
+        """How to find out whether a meter's FTP port is open; None when its card is not to be read from here."""
+        device = self._roster.get(unit_id)
+        return (lambda: probe(device.host, device.ftp_port) is Probe.OPEN) if device.ftp_enabled else None
 
     def zone(self, unit_id: str) -> ZoneInfo:
         """The zone a meter's clock shows; raises NotFound."""

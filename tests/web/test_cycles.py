@@ -185,3 +185,14 @@ def test_a_persons_command_during_a_transfer_that_blocks_says_what_holds_the_met
     assert "a download of /NL-43/big.rnd" in answer.json["detail"]
     assert int(answer.headers["Retry-After"]) > 0
     eventually(lambda: client.get(place).json["operation"]["state"] == "done")
+
+
+def test_ftp_counts_as_on_when_its_port_answers_and_not_before(
+    client: FlaskClient, unit: str, meter: RunningEmulator
+) -> None:
+    assert client.post(f"{BASE}/{unit}/ftp/disable").status_code == 200
+    assert client.get(f"{BASE}/{unit}/ftp/files").status_code == 502
+    meter.client.quirk(0, "ftp_open_delay_s", 3.0)
+    assert client.post(f"{BASE}/{unit}/ftp/enable").status_code == 200
+    listed = client.get(f"{BASE}/{unit}/ftp/files", query_string={"path": "/NL-43"})
+    assert listed.status_code == 200, listed.json

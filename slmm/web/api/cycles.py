@@ -79,8 +79,13 @@ def end_cycle(path: UnitPath, query: WaitQuery, body: StopCycleInput) -> Any:
         }
         if body.download:
             try:
-                settle_s = running.settings.ftp_settle_s
-                result["ftp_enabled"] = restart_ftp(step, operation, sleep=gevent.sleep, settle_s=settle_s)
+                result["ftp_enabled"] = restart_ftp(
+                    step,
+                    operation,
+                    sleep=gevent.sleep,
+                    settle_s=running.settings.ftp_settle_s,
+                    port_answers=running.transfers.port_answers(unit_id),
+                )
                 result["download_attempted"] = True
                 _collect(step, operation, running.collector, body.download_path, result)
             except SlmmError as error:

@@ -55,12 +55,14 @@ ENABLED_WITHIN_S = 120.0
 def enable(path: UnitPath, query: WaitQuery) -> Any:
     """Switch the meter's FTP server on, and wait until the meter says that it is."""
     unit_id = path.unit_id
-    step = context.asker(unit_id, context.runtime())
+    running = context.runtime()
+    step = context.asker(unit_id, running)
+    port_answers = running.transfers.port_answers(context.device(unit_id).unit_id)
 
     def work(operation: Operation) -> dict[str, Any]:
         operation.step("FTP on")
-        if not enable_ftp(step, operation, sleep=gevent.sleep):
-            raise DeviceTimeout(f"{unit_id} took FTP,On, but does not say that FTP is on")
+        if not enable_ftp(step, operation, sleep=gevent.sleep, port_answers=port_answers):
+            raise DeviceTimeout(f"{unit_id} took FTP,On, but its FTP does not answer")
         return {"message": "FTP enabled"}
 
     return run(unit_id, "ftp-enable", work, wait=query.wait, timeout_s=ENABLED_WITHIN_S)
