@@ -303,7 +303,8 @@ class MeterServer:
         self.instrument.register_set = self._switch_ftp
         self.break_ftp()
         self._switch_ftp("Clock", "")
-        self._switch_ftp("FTP", self.instrument.registers["FTP"])
+        if self.instrument.registers["FTP"] == "On":
+            ftp.open()  # it has been on: whoever finds the meter ready finds its FTP
 
     def break_ftp(self, **faults: Any) -> None:
         """What is wrong with the FTP server from now on; raises ValueError for what there is not."""
