@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from slmm.cli.client import Service, service_options
-from slmm.cli.output import FAILED, WITH_WARNINGS, console, leave, show_json, show_table
+from slmm.cli.client import Answer, Service, service_options, unit_argument
+from slmm.cli.output import FAILED, WITH_WARNINGS, leave, say, show_json, show_marked, show_table
 
 DIAGNOSE_WITHIN_S = 180.0
-MARKS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "warning": "[yellow]warning[/]", "skip": "skip"}
+COLOURS = {"pass": "green", "fail": "red", "warning": "yellow"}
+CODES = {"pass": 0, "degraded": WITH_WARNINGS}
 
 
 @click.group("devices")
@@ -23,7 +24,7 @@ def devices_group() -> None:
 @service_options
 def list_devices(service: Service, as_json: bool) -> None:
     """All meters with their state."""
-    devices = service.call("GET", "/roster")["devices"]
+    devices = service.call("GET", "/roster").rows("devices")
     if as_json:
         show_json(devices)
         return
@@ -34,15 +35,15 @@ def list_devices(service: Service, as_json: bool) -> None:
     )
 
 
-def _row(device: dict[str, Any]) -> tuple[object, ...]:
-    status = device["status"] or {}
-    address = f"{device['host']}:{device['tcp_port']}" if "host" in device else None
-    reachable = {True: "yes", False: f"no ({status.get('verdict') or 'unreachable'})", None: None}
+def _row(device: Answer) -> tuple[object, ...]:
+    status = device.part("status")
+    address = f"{device['host']}:{device.get('tcp_port')}" if "host" in device else None
+    is_reachable = status.get("is_reachable")
     return (
         device["unit_id"],
         address,
         status.get("measurement_state") if device["is_active"] else "deactivated",
-        reachable[status.get("is_reachable")],
+        "yes" if is_reachable else None if is_reachable is None else f"no ({status.get('verdict') or 'unreachable'})",
         status.get("leq"),
         status.get("lp"),
         status.get("last_seen"),
@@ -50,7 +51,7 @@ def _row(device: dict[str, Any]) -> tuple[object, ...]:
 
 
 @devices_group.command("add")
-@click.argument("unit")
+@unit_argument
 @click.argument("host")
 @click.option("--tcp-port", type=click.IntRange(1, 65_535), help="Control port; 2255 if left out.")
 @click.option("--ftp-port", type=click.IntRange(1, 65_535), help="FTP port; 21 if left out.")
@@ -65,11 +66,11 @@ def add_device(unit: str, host: str, ftp_password_stdin: bool, service: Service,
     if ftp_password_stdin:
         body["ftp_password"] = sys.stdin.readline().rstrip("\n")
     answer = service.call("POST", "/roster", json=body)
-    show_json(answer["data"]) if as_json else click.echo(answer["message"])
+    show_json(answer["data"]) if as_json else say(answer["message"])
 
 
 @devices_group.command("remove")
-@click.argument("unit")
+@unit_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @service_options
 def remove_device(unit: str, yes: bool, service: Service, as_json: bool) -> None:
@@ -77,11 +78,11 @@ def remove_device(unit: str, yes: bool, service: Service, as_json: bool) -> None
     if not yes:
         click.confirm(f"Forget {unit} with its state and trail?", abort=True)
     answer = service.call("DELETE", f"/{unit}/config")
-    show_json(answer) if as_json else click.echo(answer["message"])
+    show_json(answer) if as_json else say(answer["message"])
 
 
 @devices_group.command("test")
-@click.argument("unit")
+@unit_argument
 @service_options
 def diagnose(unit: str, service: Service, as_json: bool) -> None:
     """Look at a meter step by step, and say what is wrong and what to do; exit code 1 when a step fails."""
@@ -89,10 +90,17 @@ def diagnose(unit: str, service: Service, as_json: bool) -> None:
     if as_json:
         show_json(found)
     else:
-        for name, step in found["tests"].items():
-            console().print(f"{MARKS[step['status']]:>8}  {name}: {step['message']}")
-        for verdict in found["verdicts"]:
-            click.echo(f"\n{verdict['sentence']} {verdict['advice']}".rstrip())
-            if verdict["cure"]:
-                click.echo(f'  cure from here: POST /api/nl43/{unit}/cure {{"cure": "{verdict["cure"]}"}}')
-    leave({"pass": 0, "degraded": WITH_WARNINGS, "fail": FAILED}[found["overall_status"]])
+        _show(unit, found)
+    leave(CODES.get(found["overall_status"], FAILED))
+
+
+def _show(unit: str, found: Answer) -> None:
+    steps = found.part("tests")
+    for name in steps:
+        step = steps.part(name)
+        show_marked(step["status"], COLOURS.get(step["status"], ""), f"{name}: {step['message']}")
+    for verdict in found.rows("verdicts"):
+        click.echo()
+        say(f"{verdict['sentence']} {verdict['advice']}".rstrip())
+        if verdict["cure"]:
+            say(f'  cure from here: POST /api/nl43/{unit}/cure {{"cure": "{verdict["cure"]}"}}')

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import quote
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from slmm.cli.client import Service, ServiceError, service_options
-from slmm.cli.output import console, show_json, show_table
+from slmm.cli.client import Service, ServiceError, service_options, unit_argument
+from slmm.cli.output import console, say, show_json, show_table
 from slmm.errors import Conflict
 from slmm.storage.downloads import local_name
 
@@ -24,26 +23,26 @@ def files_group() -> None:
 
 
 @files_group.command("list")
-@click.argument("unit")
+@unit_argument
 @click.argument("path", default="/")
 @service_options
 def list_files(unit: str, path: str, service: Service, as_json: bool) -> None:
     """What a folder of the card holds."""
-    found = service.call("GET", f"/{unit}/ftp/files?path={quote(path)}")
+    found = service.call("GET", f"/{unit}/ftp/files", params={"path": path})
     if as_json:
         show_json(found)
         return
     rows = [
         (file["name"] + ("/" if file["is_dir"] else ""), "" if file["is_dir"] else file["size"], file["modified"])
-        for file in found["files"]
+        for file in found.rows("files")
     ]
     show_table(("name", "bytes", "modified (meter's clock)"), rows, f"{path} is empty")
-    for item in found["unusable"]:
-        click.echo(f"cannot be used: {item['text']} ({item['reason']})", err=True)
+    for item in found.rows("unusable"):
+        say(f"cannot be used: {item['text']} ({item['reason']})", err=True)
 
 
 @files_group.command("get")
-@click.argument("unit")
+@unit_argument
 @click.argument("remote_path")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to; else the remote name, here.")
 @click.option("--folder", is_flag=True, help="REMOTE_PATH is a folder: fetch all below it as a ZIP.")
@@ -59,7 +58,7 @@ def get_file(
         raise Conflict(f"{target} exists already; choose another name with -o, or overwrite it with --force")
     path = f"/{unit}/ftp/download-folder" if folder else f"/{unit}/ftp/download"
     part = target.with_name(f".{target.name}.part")
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:
         with (
             Progress(*columns, console=console(stderr=True), transient=True) as progress,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from slmm.cli.client import Service, ServiceError, service_options
+from slmm.cli.client import Service, ServiceError, service_options, unit_argument
 from slmm.cli.output import show_json, show_table
 
 COLUMNS = ("timestamp", "lp", "leq", "lmax", "ln1", "ln2")
@@ -21,14 +21,14 @@ def history_group() -> None:
 
 
 @history_group.command("export")
-@click.argument("unit")
+@unit_argument
 @click.option("--hours", type=click.FloatRange(0.1, 48), default=24.0, show_default=True)
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A file; else standard output.")
 @service_options
 def export(unit: str, hours: float, form: str, output: Path | None, service: Service, as_json: bool) -> None:
     """The trail of the last hours, oldest first; levels in dB, times in UTC."""
-    readings = service.call("GET", f"/{unit}/history?hours={hours:g}")["readings"]
+    readings = service.call("GET", f"/{unit}/history", params={"hours": f"{hours:g}"}).rows("readings")
     if form == "json" or as_json:
         text = json.dumps(readings) + "\n"
     else:
@@ -48,7 +48,7 @@ def export(unit: str, hours: float, form: str, output: Path | None, service: Ser
 
 
 @click.command()
-@click.argument("unit")
+@unit_argument
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @service_options
 def alerts(unit: str, limit: int, service: Service, as_json: bool) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,43 @@ class Answer:
 
 
 Run = Callable[..., Answer]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def surroundings(directory: Path, **more: str) -> dict[str, str]:
+    """The environment of a command that has its data below *directory*."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SLMM_")}
+    return {**clean, "SLMM_DATA_DIR": str(directory / "data"), "NO_COLOR": "1", "PYTHONPATH": str(TOP), **more}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """``start("watch", "north", SLMM_URL=…)`` runs on; what still runs after the test is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "slmm", *arguments],
+            env=surroundings(tmp_path, **environment),
+            cwd=tmp_path,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
 
 
 @pytest.fixture
@@ -35,11 +72,9 @@ def run(tmp_path: Path) -> Run:
     """``run("devices", "list", SLMM_URL=…)`` in an empty directory with data of its own."""
 
     def call(*arguments: str, stdin: str = "", **environment: str) -> Answer:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("SLMM_")}
-        wanted = {"SLMM_DATA_DIR": str(tmp_path / "data"), "NO_COLOR": "1", "PYTHONPATH": str(TOP), **environment}
         ended = subprocess.run(
             [sys.executable, "-m", "slmm", *arguments],
-            env={**clean, **wanted},
+            env=surroundings(tmp_path, **environment),
             cwd=tmp_path,
             input=stdin,
             capture_output=True,

@@ -1,13 +1,21 @@
 """Commands that speak to a running service: roster, diagnosis, live levels, control, files, trail."""
 
+import json
+import os
+import pty
+import signal
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from slmm.cli import slmm as commands
 from slmm.emulator.process import RunningEmulator, running_emulator
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Start
 from tests.conftest import FAST_EMULATOR, eventually
 from tests.server import RunningServer
 
@@ -63,10 +71,61 @@ def test_levels_are_followed_as_lines_and_as_json(slmm: Run, meter: RunningEmula
     add(slmm, meter)
     lines = slmm("watch", "north", "--count", "3").out.splitlines()
     assert len(lines) == 3
-    assert all("Lp" in line and "Leq" in line for line in lines)
+    eventually(
+        lambda: all(name in slmm("watch", "north", "--count", "1").out for name in ("LAF ", "LAeq ", "LAFmax ")), 30
+    )
     frame = slmm("watch", "north", "--count", "1", "--json").json
     assert frame["unit_id"] == "north"
     assert slmm("watch", "nobody", "--count", "1").code == 1
+
+
+def test_following_comes_back_after_a_restart_and_ends_with_ctrl_c(
+    slmm: Run, meter: RunningEmulator, service: RunningServer, start: Start
+) -> None:
+    add(slmm, meter)
+    watching = start("watch", "north", "--json", SLMM_URL=service.url)
+    assert watching.stdout is not None
+    assert watching.stderr is not None
+    first = json.loads(watching.stdout.readline())
+    service.terminate()
+    service.start()
+    while json.loads(watching.stdout.readline())["timestamp"] < f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}":
+        pass
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(10) == 0
+    assert first["unit_id"] == "north"
+    assert "Traceback" not in watching.stderr.read()
+
+
+def test_a_terminal_shows_one_line_that_changes(
+    slmm: Run, meter: RunningEmulator, service: RunningServer, start: Start
+) -> None:
+    add(slmm, meter)
+    ours, theirs = pty.openpty()
+    watching = start("watch", "north", "--count", "3", stdout=theirs, SLMM_URL=service.url, TERM="xterm")
+    os.close(theirs)
+    assert watching.wait(30) == 0
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert "waiting for the first reading" in shown
+    assert shown.count("\n") == 1, "the line is written over"
+    assert len({line for line in shown.split("\r") if "Leq " in line or "LAeq " in line}) >= 3
+
+
+def test_a_meter_out_of_reach_gives_no_reading(slmm: Run) -> None:
+    slmm("devices", "add", "dead", "127.0.0.1", "--tcp-port", "9")
+    began_s = time.monotonic()
+    watched = slmm("watch", "dead", "--seconds", "4")
+    assert watched.code == 3
+    assert time.monotonic() - began_s < 4 + 6
+    assert watched.err == "no reading of dead came within 4 s\n"
+    assert "unreachable" in watched.out
+
+
+@pytest.mark.parametrize("command", [("start",), ("watch",), ("devices", "test"), ("files", "list"), ("alerts",)])
+@pytest.mark.parametrize("name", ["../north", "_system", "a b", "a/b", "a?b"])
+def test_a_name_that_no_unit_has_is_wrong_usage(command: tuple[str, ...], name: str) -> None:
+    assert CliRunner().invoke(commands, [*command, name, "--url", "http://127.0.0.1:9"]).exit_code == 2
 
 
 def test_a_measurement_is_stopped_and_started(slmm: Run, meter: RunningEmulator) -> None:
