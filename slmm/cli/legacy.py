@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import click
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from slmm import settings as settings_module
 from slmm.cli.output import WITH_WARNINGS, json_option, leave, show_json, show_table
 from slmm.cli.takeover import Kind, Takeover, opened
+from slmm.errors import Conflict, DiskTrouble, SlmmError
+from slmm.settings import Settings
 from slmm.storage import upgrade as schema
 from slmm.storage.archive import alone
 from slmm.storage.database import Database
 from slmm.storage.secrets import KEY_FILE, SecretBox
 from slmm.storage.upgrade import MIGRATIONS
-
-
-class _OnlyLooking(Exception):
-    """Ends the transaction of a dry run."""
 
 
 @click.command("import-0.4")
@@ -34,27 +38,67 @@ def import_legacy(path: Path, replace: bool, dry_run: bool, as_json: bool) -> No
     """
     settings = settings_module.load()
     with alone(settings.data_dir), opened(path) as old:
-        database = Database.open(settings.sqlalchemy_url)
-        try:
-            schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
-            box = SecretBox.open(settings.data_dir / KEY_FILE)
-            report: list[Kind] = []
-
-            with Session(database.engine) as session:
-                try:
-                    with session.begin():
-                        report = Takeover(old, session, box.seal, replace=replace).run()
-                        if dry_run:
-                            raise _OnlyLooking
-                except _OnlyLooking:
-                    pass
-        finally:
-            database.close()
+        if dry_run:
+            with _rehearsal(settings) as database:
+                report = _import(old, database, _unsealed, replace=replace, keep=False)
+        else:
+            with closing(Database.open(settings.sqlalchemy_url)) as database:
+                schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
+                box = SecretBox.open(settings.data_dir / KEY_FILE)
+                report = _import(old, database, box.seal, replace=replace, keep=True)
     if as_json:
         show_json({"dry_run": dry_run, "tables": [asdict(kind) for kind in report]})
     else:
         _show(report, dry_run=dry_run)
     leave(WITH_WARNINGS if any(kind.skipped for kind in report) else 0)
+
+
+def _unsealed(_password: str) -> str:
+    """A dry run makes no key, and no password comes near a disk."""
+    return ""
+
+
+@contextmanager
+def _rehearsal(settings: Settings) -> Iterator[Database]:
+    """A migrated copy of a SQLite database, thrown away afterwards; another database itself, as it is."""
+    url = make_url(settings.sqlalchemy_url)
+    if url.get_backend_name() != "sqlite":
+        with closing(Database.open(settings.sqlalchemy_url)) as database:
+            if schema.current(database.engine) != schema.head(MIGRATIONS):
+                raise Conflict("the database is to be migrated first, and a dry run does not: run slmm db upgrade")
+            yield database
+        return
+    with tempfile.TemporaryDirectory(prefix="slmm-rehearsal-") as directory:
+        copy, original = Path(directory) / "slmm.db", Path(url.database or "")
+        if original.is_file():
+            _copy(original, copy)
+        with closing(Database.open(f"sqlite:///{copy}")) as database:
+            schema.upgrade(database.engine, MIGRATIONS, Path(directory) / "backups")
+            yield database
+
+
+def _copy(original: Path, copy: Path) -> None:
+    try:
+        source_uri = f"{original.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(source_uri, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise DiskTrouble(f"{original} cannot be copied: {error}") from error
+
+
+def _import(
+    old: sqlite3.Connection, database: Database, seal: Callable[[str], str], *, replace: bool, keep: bool
+) -> list[Kind]:
+    """All tables in one transaction, taken back at the end unless it is to *keep*; raises SlmmError."""
+    try:
+        with Session(database.engine) as session:
+            report = Takeover(old, session, seal, replace=replace).run()
+            if keep:
+                session.commit()
+            return report
+    except SQLAlchemyError as error:
+        why = getattr(error, "orig", None) or error
+        raise SlmmError(f"nothing was imported, the database refused: {why}") from error
 
 
 def _show(report: list[Kind], *, dry_run: bool) -> None:

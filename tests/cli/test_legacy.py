@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import requests
 
+from slmm.storage import upgrade
+from slmm.storage.database import Database
+from slmm.storage.upgrade import MIGRATIONS
 from tests.cli.conftest import Run
 from tests.server import RunningServer
 
@@ -133,6 +136,35 @@ def test_a_dry_run_says_the_same_and_does_nothing(run: Run, old: Path) -> None:
     looked = run("import-0.4", str(old), "--dry-run", "--json")
     assert counts(looked)["readings"] == (50, 0, 2)
     assert counts(run("import-0.4", str(old), "--json")) == counts(looked)
+
+
+def test_a_dry_run_leaves_no_database_and_no_key(run: Run, old: Path, tmp_path: Path) -> None:
+    assert run("import-0.4", str(old), "--dry-run").code == 3
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"runtime.lock"}
+
+
+def test_a_dry_run_leaves_a_database_of_an_earlier_schema_as_it_is(run: Run, old: Path, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    path = tmp_path / "data/slmm.db"
+    database = Database.open(f"sqlite:///{path}")
+    upgrade.downgrade(database.engine, MIGRATIONS, "0004")
+    database.close()
+    before = path.read_bytes()
+    assert counts(run("import-0.4", str(old), "--dry-run", "--json"))["alert events"] == (2, 0, 0)
+    assert path.read_bytes() == before
+    assert upgrade.current(f"sqlite:///{path}") == "0004"
+
+
+def test_an_import_that_fails_half_way_leaves_nothing(run: Run, old: Path, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    with closing(sqlite3.connect(tmp_path / "data/slmm.db")) as db, db:
+        db.execute("create trigger full before insert on device_logs begin select raise(abort, 'disk full'); end")
+    refused = run("import-0.4", str(old))
+    assert refused.code == 1
+    assert "nothing was imported" in refused.err
+    with closing(sqlite3.connect(tmp_path / "data/slmm.db")) as db:
+        for table in ("nl43_config", "nl43_status", "nl43_readings", "alert_rules", "alert_events"):
+            assert db.execute(f"select count(*) from {table}").fetchone() == (0,), table
 
 
 def test_units_that_are_here_are_kept_unless_they_are_to_be_replaced(run: Run, old: Path) -> None:
