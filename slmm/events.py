@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 Decibels = float
 """A level in dB re 20 µPa with the meter's 0.1 dB resolution; None where the meter shows ``-.-``."""
@@ -226,3 +228,15 @@ class OperationChange:
     unit: str = "steps"
     """``steps`` or ``bytes``."""
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """Something happened to an alert that is on record."""
+
+    unit_id: str
+    at: datetime
+    kind: str
+    """``onset``, ``escalated``, ``realarm``, ``returned``, ``ended``, ``recurred``, ``acknowledged`` …"""
+    event: Mapping[str, Any]
+    """The event as the REST interface shows it."""

@@ -1,6 +1,6 @@
 """All signals of the program, and the one way to send them.
 
-Order of meaning: reading → contact, measurement, mode → (alerts) → delivery. A receiver may
+Order of meaning: reading → contact, measurement, mode → alerts → delivery. A receiver may
 publish only signals further right, so no event comes back to its cause. Receivers run in the
 sender's greenlet and must return at once.
 """
@@ -26,6 +26,7 @@ labels_read = _namespace.signal("labels-read", "event: events.LabelsRead")
 hold_changed = _namespace.signal("hold-changed", "event: events.HoldChange")
 roster_changed = _namespace.signal("roster-changed", "event: events.RosterChange")
 operation_changed = _namespace.signal("operation-changed", "event: events.OperationChange")
+alert_changed = _namespace.signal("alert-changed", "event: events.AlertChange")
 logged = _namespace.signal("logged", "event: events.LogEntry")
 
 

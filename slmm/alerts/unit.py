@@ -1,0 +1,259 @@
+"""The alert rules of one unit at work: what each gets to see of a reading, and where it stands.
+
+No I/O here: what happened comes back as records, which the engine writes down before anybody is told.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slmm.alerts import machine, watchdog
+from slmm.alerts.clock import SteadyClock
+from slmm.alerts.machine import IDLE, Change, ChangeKind, EndReason, Phase, State, Step
+from slmm.alerts.rolling import ExposureWindow, StreamWindow
+from slmm.alerts.rules import ROLLING, RUNNING_METRICS, Rule, Source, wanted_interval_s
+from slmm.alerts.schedule import FOREVER, Window
+from slmm.events import Levels, Reading, RunState, StreamedLevels
+
+logger = logging.getLogger(__name__)
+
+STREAM_EVERY_S = 0.95
+"""Of the 100 ms stream one momentary level a second is judged, as of polls."""
+NEW_RUN_FLAGS = frozenset({"lmax_fell", "lmin_rose", "le_fell"})
+"""What shows that the meter began its figures anew though nobody told us."""
+QUALITY_FLAGS = frozenset({"over", "under"})
+LOOK_AGAIN_S = 86_400.0
+"""A schedule that is not in force is looked at again after this time."""
+UNWRITTEN = frozenset({ChangeKind.PENDING, ChangeKind.DROPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A change to be written down."""
+
+    rule: Rule
+    change: Change
+    event_uid: str | None
+    flags: tuple[str, ...] = ()
+    actor: str | None = None
+
+
+class RuleRun:
+    """One rule at work."""
+
+    def __init__(self, rule: Rule, state: State = IDLE, event_uid: str | None = None) -> None:
+        self.rule = rule
+        self.state = state
+        self.event_uid = event_uid
+        self.error: str | None = None
+        """Why the rule cannot be judged; the others go on."""
+        self.is_dirty = False
+        """The state differs from the one in the database."""
+        self.window: Window | None = None
+        self.window_from_s = math.inf
+        self.window_until_s = -math.inf
+        """In steady seconds, how long ``window`` is the answer; nothing is known yet."""
+        self.stream: StreamWindow | None = StreamWindow(rule.window_s) if rule.metric == ROLLING else None
+        self.exposure: ExposureWindow | None = ExposureWindow(rule.window_s) if rule.metric == ROLLING else None
+        self.needs_stream = rule.metric == ROLLING and rule.source is Source.STREAM
+
+    def apply(self, outcome: Step, flags: tuple[str, ...] = (), actor: str | None = None) -> list[Record]:
+        """Take over a new state; what is to be written down."""
+        state, changes = outcome
+        if state is not self.state:
+            self.is_dirty = True
+        records = []
+        for change in changes:
+            if change.kind is ChangeKind.ONSET:
+                self.event_uid = secrets.token_hex(16)
+            if change.kind not in UNWRITTEN:
+                records.append(Record(self.rule, change, self.event_uid, flags, actor))
+        self.state = state
+        return records
+
+
+class UnitAlerts:
+    """All rules of one unit."""
+
+    def __init__(self, unit_id: str, clock: SteadyClock, limits: watchdog.Limits) -> None:
+        self.unit_id = unit_id
+        self.runs: dict[int, RuleRun] = {}
+        self.limits = limits
+        self.watch = watchdog.Watch(clock.now_s())
+        self.late_samples = 0
+        self._clock = clock
+        self._last_s = -math.inf
+        self._stream_judged_s = -math.inf
+
+    # -- samples ------------------------------------------------------------------------------------
+
+    def take(self, reading: Reading, at_s: float) -> tuple[list[Record], bool]:
+        """A reading; what changed, and whether the unit's data are back with it."""
+        if at_s <= self._last_s:
+            self.late_samples += 1
+            return [], False
+        self._last_s = at_s
+        levels = reading.main
+        is_back = False
+        if levels.lp is not None:
+            self.watch, is_back = watchdog.sampled(self.watch, self.limits, at_s)
+        if not self.runs:
+            return [], is_back
+        records: list[Record] = []
+        if reading.flags and not NEW_RUN_FLAGS.isdisjoint(reading.flags):
+            records += self.measurement_restarted(at_s)
+        is_measuring = reading.run_state is RunState.MEASURING
+        flags = tuple(flag for flag in reading.flags if flag in QUALITY_FLAGS) if reading.flags else ()
+        for run in self.runs.values():
+            level_db = self._level(run, levels, at_s, is_measuring=is_measuring)
+            if level_db is not None:
+                records += self._judge(run, at_s, level_db, flags)
+        return records, is_back
+
+    def _level(self, run: RuleRun, levels: Levels, at_s: float, *, is_measuring: bool) -> float | None:
+        rule = run.rule
+        if not is_measuring and (rule.requires_measuring or rule.metric in RUNNING_METRICS or run.exposure):
+            return None
+        if run.exposure is None:
+            level: float | None = getattr(levels, rule.metric)
+            return level
+        if levels.le is not None and rule.source is not Source.STREAM:
+            run.exposure.add(at_s, levels.le)
+        return self._rolling(run, at_s)
+
+    def _rolling(self, run: RuleRun, at_s: float) -> float | None:
+        assert run.stream is not None
+        assert run.exposure is not None
+        streamed = run.stream.value(at_s)
+        if streamed.level_db is not None or run.rule.source is Source.STREAM:
+            return streamed.level_db
+        answer = run.exposure.value(at_s)
+        run.needs_stream = run.rule.source is Source.AUTO and (run.needs_stream or answer.needs_stream)
+        return answer.level_db
+
+    def take_streamed(self, streamed: StreamedLevels, at_s: float) -> tuple[list[Record], bool]:
+        """100 ms from the stream: every Leq counts for rolling rules, one level a second is judged."""
+        levels = streamed.main
+        if levels.leq is not None:
+            for run in self.runs.values():
+                if run.stream is not None:
+                    run.stream.add(at_s, levels.leq)
+        if at_s - self._stream_judged_s < STREAM_EVERY_S or at_s <= self._last_s:
+            return [], False
+        self._stream_judged_s = self._last_s = at_s
+        is_back = False
+        if levels.lp is not None:
+            self.watch, is_back = watchdog.sampled(self.watch, self.limits, at_s)
+        records: list[Record] = []
+        is_measuring = streamed.run_state is RunState.MEASURING
+        for run in self.runs.values():
+            if run.stream is not None:
+                level_db = self._rolling(run, at_s)
+            elif run.rule.metric == "lp" and (is_measuring or not run.rule.requires_measuring):
+                level_db = levels.lp
+            else:
+                continue
+            if level_db is not None:
+                records += self._judge(run, at_s, level_db, ())
+        return records, is_back
+
+    def _judge(self, run: RuleRun, at_s: float, level_db: float, flags: tuple[str, ...]) -> list[Record]:
+        try:
+            records = self._follow_window(run, at_s)
+            may_start = run.window is not None
+            return records + run.apply(machine.step(run.rule, run.state, at_s, level_db, may_start=may_start), flags)
+        except Exception as error:
+            if run.error is None:
+                logger.exception("rule %d of %s cannot be judged", run.rule.rule_id, self.unit_id)
+            run.error = f"cannot be judged: {error}"
+            return []
+
+    # -- time ---------------------------------------------------------------------------------------
+
+    def _follow_window(self, run: RuleRun, at_s: float) -> list[Record]:
+        """Find the hours an instant falls in; close those that are over."""
+        if run.window_from_s <= at_s < run.window_until_s:
+            return []
+        before, ended_s = run.window, run.window_until_s
+        if before is None and run.state.phase is not Phase.IDLE:  # restored from an earlier run of the service
+            before = run.rule.schedule.window_at(self._clock.instant(run.state.last_s))
+            ended_s = self._clock.steady_s(before.ends_at) if before else at_s
+        self._look_up_window(run, at_s)
+        now = run.window
+        if before is None or now == before or (now is not None and now.starts_at == before.ends_at):
+            return []
+        return run.apply(machine.close_window(run.rule, run.state, ended_s if math.isfinite(ended_s) else at_s))
+
+    def _look_up_window(self, run: RuleRun, at_s: float) -> None:
+        if run.rule.schedule.is_always:
+            run.window, run.window_from_s, run.window_until_s = FOREVER, -math.inf, math.inf
+            return
+        coming = run.rule.schedule.next_window(self._clock.instant(at_s))
+        run.window, run.window_from_s, run.window_until_s = None, at_s, at_s + LOOK_AGAIN_S
+        if coming is None:
+            return
+        starts_s, ends_s = self._clock.steady_s(coming.starts_at), self._clock.steady_s(coming.ends_at)
+        if starts_s <= at_s:
+            run.window, run.window_from_s, run.window_until_s = coming, starts_s, ends_s
+        else:
+            run.window_until_s = min(starts_s, run.window_until_s)
+
+    def tick(self, now_s: float) -> list[Record]:
+        """Hours end though no sample comes."""
+        records: list[Record] = []
+        for run in self.runs.values():
+            if not run.window_from_s <= now_s < run.window_until_s:
+                records += self._follow_window(run, now_s)
+        return records
+
+    def clock_was_set(self) -> None:
+        """What local time it is has changed: look the hours up anew."""
+        for run in self.runs.values():
+            run.window_from_s, run.window_until_s = math.inf, -math.inf
+
+    # -- meters and people ----------------------------------------------------------------------------
+
+    def measurement_restarted(self, at_s: float) -> list[Record]:
+        """A new measurement began."""
+        records: list[Record] = []
+        for run in self.runs.values():
+            if run.exposure is not None:
+                run.exposure.clear()
+            if run.rule.metric in RUNNING_METRICS:
+                records += run.apply(machine.restart_measurement(run.state, at_s))
+        return records
+
+    def data_lost(self, at_s: float) -> list[Record]:
+        """No valid sample for long."""
+        records: list[Record] = []
+        for run in self.runs.values():
+            if self.is_in_force(run, at_s):
+                records += run.apply(machine.lose_data(run.rule, run.state, at_s))
+        return records
+
+    def is_in_force(self, run: RuleRun, at_s: float) -> bool:
+        """Whether a rule's hours are now."""
+        return run.rule.schedule.is_always or run.rule.schedule.window_at(self._clock.instant(at_s)) is not None
+
+    def cancel_all(self, at_s: float, reason: EndReason) -> list[Record]:
+        """The unit goes: every open event ends."""
+        records: list[Record] = []
+        for run in self.runs.values():
+            records += run.apply(machine.cancel(run.state, at_s, reason))
+        return records
+
+    def wanted_interval_s(self, idle_s: float, now_s: float) -> float | None:
+        """How often the rules need a reading: tight only in their hours; None without rules."""
+        if not self.runs:
+            return None
+        in_force: Iterable[RuleRun] = (run for run in self.runs.values() if self.is_in_force(run, now_s))
+        return min((wanted_interval_s(run.rule, idle_s) for run in in_force), default=idle_s)
+
+    @property
+    def needs_stream(self) -> bool:
+        """Whether a rule can only be judged with the 100 ms stream."""
+        return any(run.needs_stream for run in self.runs.values())
