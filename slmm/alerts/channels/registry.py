@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slmm.alerts.channels.apprise_url import AppriseChannel, AppriseConfig
 from slmm.alerts.channels.base import Channel
 from slmm.alerts.channels.config import ChannelConfig, checked, overlaid
 from slmm.alerts.channels.email import EmailChannel, EmailConfig
 from slmm.alerts.channels.log import LogChannel, LogConfig
+from slmm.alerts.channels.mqtt import MqttChannel, MqttConfig
 from slmm.alerts.channels.webhook import WebhookChannel, WebhookConfig
 from slmm.errors import Invalid
 
-KINDS: dict[str, type[ChannelConfig]] = {model.kind: model for model in (LogConfig, EmailConfig, WebhookConfig)}
+KINDS: dict[str, type[ChannelConfig]] = {
+    model.kind: model for model in (LogConfig, EmailConfig, WebhookConfig, MqttConfig, AppriseConfig)
+}
 
 
 def configuration(kind: str, given: Mapping[str, Any]) -> ChannelConfig:
@@ -36,6 +40,10 @@ def make(kind: str, config: ChannelConfig | Mapping[str, Any]) -> Channel:
             return EmailChannel(found)
         case WebhookConfig():
             return WebhookChannel(found)
+        case MqttConfig():
+            return MqttChannel(found)
+        case AppriseConfig():
+            return AppriseChannel(found)
         case LogConfig():
             return LogChannel(found)
     raise Invalid(f"kind {kind!r} has no sender", "kind")

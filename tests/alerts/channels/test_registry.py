@@ -18,17 +18,20 @@ MAIL: dict[str, Any] = {
     "timeout_s": 20.0,
 }
 HOOK: dict[str, Any] = {"url": "https://hooks.example.org/", "headers": {"Authorization": "hidden"}}
+PUSH: dict[str, Any] = {"url": "json://hidden:hidden@example.org/hidden"}
 
 
 def test_the_secrets_of_each_kind_are_known() -> None:
     secrets = {kind: model.secrets() for kind, model in KINDS.items()}
     assert secrets["email"] == {"password"}
     assert secrets["webhook"] == {"secret", "old_secret", "headers"}
+    assert secrets["mqtt"] == {"password"}
+    assert secrets["apprise"] == {"url"}
     assert secrets["log"] == frozenset()
 
 
 def test_secrets_are_neither_shown_nor_printed() -> None:
-    for config in (configuration("email", MAIL), configuration("webhook", HOOK)):
+    for config in (configuration("email", MAIL), configuration("webhook", HOOK), configuration("apprise", PUSH)):
         assert "hidden" not in str(public_view(config))
         assert "hidden" not in repr(config)
 
@@ -98,6 +101,8 @@ def test_a_channel_of_one_receiver_takes_no_address() -> None:
 def test_every_kind_can_be_made_of_its_configuration() -> None:
     assert make("email", MAIL).takes_recipients
     assert not make("webhook", HOOK).takes_recipients
+    assert not make("mqtt", {"host": "broker.example.org"}).takes_recipients
+    assert not make("apprise", PUSH).takes_recipients
 
 
 def test_the_log_gets_one_line_whatever_a_name_holds(caplog: pytest.LogCaptureFixture) -> None:
