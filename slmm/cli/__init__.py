@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import sys
 
@@ -22,7 +23,7 @@ COMMANDS = {
     "stop": "slmm.cli.control:stop",
     "files": "slmm.cli.files:files_group",
     "history": "slmm.cli.history:history_group",
-    "alerts": "slmm.cli.history:alerts",
+    "alerts": "slmm.cli.alerts:alerts_group",
     "db": "slmm.cli.database:database_group",
     "backup": "slmm.cli.backup:backup",
     "restore": "slmm.cli.backup:restore",
@@ -64,13 +65,13 @@ def config_group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def show_config(as_json: bool) -> None:
     """Every setting with its value, from the environment and .env."""
-    from sqlalchemy import make_url  # start-up time of every other command
+    from slmm import settings  # start-up time of every other command
+    from slmm.cli import store
 
-    from slmm import settings
-
-    values = settings.load().model_dump(mode="json")
-    if values["database_url"]:
-        values["database_url"] = make_url(values["database_url"]).render_as_string(hide_password=True)
+    found = settings.load()
+    values = found.model_dump(mode="json")
+    if values["database_url"] and not values["database_url"].startswith("sqlite"):
+        values["database_url"] = store.shown_url(found)
     if as_json:
         click.echo(json.dumps(values))
         return
@@ -79,9 +80,22 @@ def show_config(as_json: bool) -> None:
 
 
 def main() -> None:
-    """Run; an error of ours is one sentence and exit code 1, not a traceback."""
+    """Run; what a person can do something about is one sentence and exit code 1, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a dash that the terminal's character set lacks ends no command
     try:
         slmm(prog_name="slmm")
     except SlmmError as error:
-        click.echo(f"slmm: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except UnicodeDecodeError as error:
+        _fail(f"text that is not UTF-8 was read: {error}")
+
+
+def _fail(sentence: str) -> None:
+    from slmm.cli.output import plain  # start-up time of a command that does not fail
+
+    click.echo("slmm: " + plain(" ".join(sentence.split())), err=True)
+    sys.exit(1)

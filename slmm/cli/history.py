@@ -1,4 +1,4 @@
-"""``slmm history export`` and ``slmm alerts``: what was, for a sheet or a script."""
+"""``slmm history export``: what was, for a sheet or a script."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from slmm.cli.client import Service, ServiceError, service_options, unit_argument
-from slmm.cli.output import show_json, show_table
+from slmm.cli.output import say
 
 COLUMNS = ("timestamp", "lp", "leq", "lmax", "ln1", "ln2")
 
@@ -44,23 +44,4 @@ def export(unit: str, hours: float, form: str, output: Path | None, service: Ser
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ServiceError(f"{output} cannot be written: {error.strerror}") from error
-    click.echo(f"{output}  {len(readings)} readings", err=True)
-
-
-@click.command()
-@unit_argument
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@service_options
-def alerts(unit: str, limit: int, service: Service, as_json: bool) -> None:
-    """The alert events of a meter, newest first."""
-    try:
-        events = service.call("GET", f"/{unit}/alerts/events?limit={limit}")["events"]
-    except ServiceError as error:
-        if "there is nothing at" not in str(error):
-            raise
-        raise ServiceError(f"the service at {service.url} has no alerts yet") from error
-    if as_json:
-        show_json(events)
-        return
-    rows = [(event.get("id"), event.get("onset_at"), event.get("metric"), event.get("status")) for event in events]
-    show_table(("id", "onset", "metric", "status"), rows, f"no alerts of {unit}")
+    say(f"{output}  {len(readings)} readings", err=True)

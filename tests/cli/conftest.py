@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gevent.pywsgi import WSGIServer
 
 TOP = Path(__file__).resolve().parent.parent.parent
 
@@ -35,6 +37,17 @@ def surroundings(directory: Path, **more: str) -> dict[str, str]:
     """The environment of a command that has its data below *directory*."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLMM_")}
     return {**clean, "SLMM_DATA_DIR": str(directory / "data"), "NO_COLOR": "1", "PYTHONPATH": str(TOP), **more}
+
+
+@contextmanager
+def serving(application: Any) -> Iterator[str]:
+    """The address of a server of that WSGI application."""
+    server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.stop(timeout=1)
 
 
 @pytest.fixture

@@ -169,13 +169,6 @@ def test_the_trail_is_exported(slmm: Run, meter: RunningEmulator, tmp_path: Path
     assert (tmp_path / "trail.csv").read_text().startswith("timestamp,")
 
 
-def test_what_the_service_does_not_have_yet_is_said(slmm: Run, meter: RunningEmulator) -> None:
-    add(slmm, meter)
-    answer = slmm("alerts", "north")
-    assert answer.code == 1
-    assert "no alerts yet" in answer.err
-
-
 def test_no_service_is_one_sentence(run: Run) -> None:
     answer = run("devices", "list", SLMM_URL="http://127.0.0.1:9")
     assert answer.code == 1
