@@ -7,21 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import make_url
 
 from slmm import __version__
 from slmm import settings as settings_module
-from slmm.cli.output import json_option, show_json
+from slmm.cli import store
+from slmm.cli.output import json_option, say, show_json
 from slmm.errors import Invalid
 from slmm.settings import Settings
 from slmm.storage import archive
 
 
 def _database(settings: Settings) -> Path:
-    url = make_url(settings.sqlalchemy_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise Invalid(f"the database is {url.get_backend_name()}: back it up with its own tools (pg_dump, pg_restore)")
-    return Path(url.database)
+    file = store.sqlite_file(settings)
+    if file is None:
+        kind = settings.sqlalchemy_url.partition(":")[0].partition("+")[0]
+        raise Invalid(f"the database is {kind}: back it up with its own tools (pg_dump, pg_restore)")
+    return file
 
 
 @click.command()
@@ -33,11 +34,12 @@ def backup(output: Path | None, with_downloads: bool, as_json: bool) -> None:
     settings = settings_module.load()
     target = output or Path(f"slmm-backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip")
     database = _database(settings)
-    manifest = archive.write(settings.data_dir, database, target, __version__, with_downloads=with_downloads)
+    with store.told(settings):
+        manifest = archive.write(settings.data_dir, database, target, __version__, with_downloads=with_downloads)
     if as_json:
         show_json({"path": str(target), **asdict(manifest)})
     else:
-        click.echo(f"{target}  {len(manifest.members)} files, schema {manifest.schema}, read again and whole")
+        say(f"{target}  {len(manifest.members)} files, schema {manifest.schema}, read again and whole")
 
 
 @click.command()
@@ -53,6 +55,6 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
     if as_json:
         show_json({**asdict(manifest), "set_aside": str(aside) if aside else None})
         return
-    click.echo(f"restored {len(manifest.members)} files of {manifest.made_at} to {settings.data_dir}")
+    say(f"restored {len(manifest.members)} files of {manifest.made_at} to {settings.data_dir}")
     if aside:
-        click.echo(f"what was there is in {aside}")
+        say(f"what was there is in {aside}")

@@ -18,6 +18,7 @@ from requests.auth import AuthBase
 from slmm import settings as settings_module
 from slmm.cli.output import json_option
 from slmm.errors import SlmmError
+from slmm.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -194,12 +195,18 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def default_url() -> str:
-    """Where this machine's SLMM is, by its settings."""
-    settings = settings_module.load()
-    host = _EVERYWHERE.get(settings.host, settings.host)
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{settings.port}"
+def default_url(settings: Settings) -> str:
+    """Where this machine's SLMM is to be reached, by its settings."""
+    return _url(_EVERYWHERE.get(settings.host, settings.host), settings.port)
+
+
+def bound_url(settings: Settings) -> str:
+    """The address it listens at, which may stand for all addresses of the machine."""
+    return _url(settings.host, settings.port)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class UnitName(click.ParamType[str]):
@@ -235,6 +242,6 @@ def service_options(command: Command) -> Command:
 
     @wraps(command)
     def with_service(*args: Any, url: str | None, token: str | None, **kwargs: Any) -> Any:
-        return command(*args, service=Service(url or default_url(), token), **kwargs)
+        return command(*args, service=Service(url or default_url(settings_module.load()), token), **kwargs)
 
     return cast(Command, address_options(with_service))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from slmm import settings as settings_module
+from slmm.cli import store
+from slmm.cli.output import json_option, say, show_json
 from slmm.storage import upgrade as schema
-from slmm.storage.database import Database
 from slmm.storage.upgrade import MIGRATIONS
 
 
@@ -18,21 +17,22 @@ def database_group() -> None:
 
 
 @database_group.command("current")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def current(as_json: bool) -> None:
-    """The schema of the database, and the newest this version knows."""
-    database = Database.open(settings_module.load().sqlalchemy_url)
-    found = {"current": schema.current(database.engine), "newest": schema.head(MIGRATIONS)}
-    click.echo(json.dumps(found) if as_json else f"current {found['current'] or 'empty'}, newest {found['newest']}")
+    """The schema of the database, and the newest this version knows; makes no database."""
+    settings = settings_module.load()
+    file = store.sqlite_file(settings)
+    found: dict[str, str | None] = {"current": None, "newest": schema.head(MIGRATIONS)}
+    if file is None or file.exists():
+        with store.opened(settings, is_migrated=False) as database:
+            found["current"] = schema.current(database.engine)
+    show_json(found) if as_json else say(f"current {found['current'] or 'empty'}, newest {found['newest']}")
 
 
 @database_group.command("upgrade")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def upgrade(as_json: bool) -> None:
     """Migrate to the newest schema; a backup is made first."""
-    settings = settings_module.load()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database.open(settings.sqlalchemy_url)
-    schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
-    found = schema.current(database.engine)
-    click.echo(json.dumps({"current": found}) if as_json else f"the schema is {found}")
+    with store.opened(settings_module.load()) as database:
+        found = schema.current(database.engine)
+    show_json({"current": found}) if as_json else say(f"the schema is {found}")

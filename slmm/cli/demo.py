@@ -13,17 +13,16 @@ import click
 from sqlalchemy.orm import Session
 
 from slmm import settings as settings_module
-from slmm.cli.serve import announce, gunicorn
+from slmm.cli import store
+from slmm.cli.output import json_option, show_json
+from slmm.cli.serve import announce, gunicorn, place
 from slmm.emulator.meter import Instrument
 from slmm.emulator.process import RunningEmulator, running_emulator
 from slmm.emulator.quirks import Quirks
 from slmm.emulator.sound import SCENARIOS
 from slmm.settings import Settings
-from slmm.storage import upgrade as schema
-from slmm.storage.database import Database
 from slmm.storage.devices import Device, Roster
 from slmm.storage.models import ReadingRow
-from slmm.storage.upgrade import MIGRATIONS
 
 UNITS = {"demo-traffic": "traffic", "demo-site": "site", "demo-quiet": "quiet"}
 """In the order in which the emulator deals out its scenarios."""
@@ -57,37 +56,40 @@ def simulated_past(unit_id: str, scenario: str, seed: int, until: datetime) -> l
 
 def prepare(settings: Settings, emulator: RunningEmulator) -> None:
     """Roster and past of the demo; replaces those of an earlier demo."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database.open(settings.sqlalchemy_url)
-    schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
-    roster = Roster(database)
-    roster.load()
-    for device in roster.all():
-        roster.remove(device.unit_id)
-    now = datetime.now(UTC)
-    for seed, ((unit_id, scenario), meter) in enumerate(zip(UNITS.items(), emulator.meters, strict=True), 1):
-        roster.add(Device(unit_id, meter.host, meter.port, monitor_enabled=True))
-        rows = simulated_past(unit_id, scenario, seed, now)
+    with store.opened(settings) as database:
+        roster = Roster(database)
+        roster.load()
+        for device in roster.all():
+            roster.remove(device.unit_id)
+        now = datetime.now(UTC)
+        for seed, ((unit_id, scenario), meter) in enumerate(zip(UNITS.items(), emulator.meters, strict=True), 1):
+            roster.add(Device(unit_id, meter.host, meter.port, monitor_enabled=True))
+            rows = simulated_past(unit_id, scenario, seed, now)
 
-        def keep(session: Session, rows: list[dict[str, Any]] = rows) -> None:
-            session.bulk_insert_mappings(ReadingRow, rows)
+            def keep(session: Session, rows: list[dict[str, Any]] = rows) -> None:
+                session.bulk_insert_mappings(ReadingRow, rows)
 
-        database.write(keep)
-    database.close()
+            database.write(keep)
 
 
 @click.command()
-@click.option("--port", default=None, type=int, help="Port of the page; by default SLMM_PORT or 8100.")
-def demo(port: int | None) -> None:
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port of the page; by default SLMM_PORT or 8100.")
+@json_option
+def demo(port: int | None, as_json: bool) -> None:
     """Serve three simulated meters, bound to loopback, until interrupted."""
     given: dict[str, Any] = {"host": "127.0.0.1", "data_dir": Path("demo-data"), "database_url": ""}
     if port is not None:
         given["port"] = port
     settings = settings_module.load(**given)
+    store.refuse_if_held(settings.data_dir)
     with running_emulator(len(UNITS), "--measuring-for", str(60 * PAST_MINUTES)) as emulator:
         prepare(settings, emulator)
-        announce(settings)
-        click.echo(f"meters   {emulator.client.base_url}/meters (simulated; POST …/fault breaks one)")
+        meters = f"{emulator.client.base_url}/meters"
+        if as_json:
+            show_json({**place(settings), "meters": meters})
+        else:
+            announce(settings)
+            click.echo(f"meters   {meters} (simulated; POST …/fault breaks one)")
         wanted = {
             "SLMM_HOST": settings.host,
             "SLMM_PORT": str(settings.port),

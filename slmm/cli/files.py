@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zipfile import is_zipfile
 
 import click
+import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from slmm.cli.client import Service, ServiceError, service_options, unit_argument
@@ -58,26 +60,37 @@ def get_file(
         raise Conflict(f"{target} exists already; choose another name with -o, or overwrite it with --force")
     path = f"/{unit}/ftp/download-folder" if folder else f"/{unit}/ftp/download"
     part = target.with_name(f".{target.name}.part")
+    shown = console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:
         with (
-            Progress(*columns, console=console(stderr=True), transient=True) as progress,
+            Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress,
             service.open("POST", path, within_s=DOWNLOAD_WITHIN_S, json={"remote_path": remote_path}) as answer,
             part.open("wb") as file,
         ):
-            length = answer.headers.get("Content-Length")
-            task = progress.add_task(target.name, total=int(length) if length else None)
+            length = _length(service, answer)
+            task = progress.add_task(target.name, total=length)
             for piece in answer.iter_content(PIECE_BYTES):
                 file.write(piece)
                 progress.update(task, advance=len(piece))
             file.flush()
             os.fsync(file.fileno())
         size = part.stat().st_size
-        if length is not None and size != int(length):
-            raise ServiceError(f"{size} of {length} bytes came; try again")
+        if (length is not None and size != length) or (folder and not is_zipfile(part)):
+            raise ServiceError(f"{size} bytes came, and they are not all; try again")
         part.replace(target)
+    except requests.RequestException as error:
+        raise ServiceError(f"{service.url} broke off in the middle of {target}; try again") from error
     except OSError as error:
         raise ServiceError(f"{target} could not be fetched: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
-    show_json({"path": str(target), "size": size}) if as_json else click.echo(f"{target}  {size} bytes")
+    show_json({"path": str(target), "size": size}) if as_json else say(f"{target}  {size} bytes")
+
+
+def _length(service: Service, answer: requests.Response) -> int | None:
+    """How many bytes will come, if it is told; raises ServiceError for what is no file of ours."""
+    length = answer.headers.get("Content-Length")
+    if "attachment" not in answer.headers.get("Content-Disposition", "") or not (length or "0").isdecimal():
+        raise ServiceError(f"what answers at {service.url} is no SLMM")
+    return int(length) if length else None

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from slmm import settings as settings_module
-from slmm.cli.output import WITH_WARNINGS, json_option, leave, show_json, show_table
+from slmm.cli import store
+from slmm.cli.output import WITH_WARNINGS, json_option, leave, say, show_json, show_table
 from slmm.cli.takeover import Kind, Takeover, opened
 from slmm.errors import Conflict, DiskTrouble, SlmmError
 from slmm.settings import Settings
@@ -42,8 +42,7 @@ def import_legacy(path: Path, replace: bool, dry_run: bool, as_json: bool) -> No
             with _rehearsal(settings) as database:
                 report = _import(old, database, _unsealed, replace=replace, keep=False)
         else:
-            with closing(Database.open(settings.sqlalchemy_url)) as database:
-                schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
+            with store.opened(settings) as database:
                 box = SecretBox.open(settings.data_dir / KEY_FILE)
                 report = _import(old, database, box.seal, replace=replace, keep=True)
     if as_json:
@@ -61,15 +60,15 @@ def _unsealed(_password: str) -> str:
 @contextmanager
 def _rehearsal(settings: Settings) -> Iterator[Database]:
     """A migrated copy of a SQLite database, thrown away afterwards; another database itself, as it is."""
-    url = make_url(settings.sqlalchemy_url)
-    if url.get_backend_name() != "sqlite":
-        with closing(Database.open(settings.sqlalchemy_url)) as database:
+    original = store.sqlite_file(settings)
+    if original is None:
+        with store.opened(settings, is_migrated=False) as database:
             if schema.current(database.engine) != schema.head(MIGRATIONS):
                 raise Conflict("the database is to be migrated first, and a dry run does not: run slmm db upgrade")
             yield database
         return
     with tempfile.TemporaryDirectory(prefix="slmm-rehearsal-") as directory:
-        copy, original = Path(directory) / "slmm.db", Path(url.database or "")
+        copy = Path(directory) / "slmm.db"
         if original.is_file():
             _copy(original, copy)
         with closing(Database.open(f"sqlite:///{copy}")) as database:
@@ -97,19 +96,18 @@ def _import(
                 session.commit()
             return report
     except SQLAlchemyError as error:
-        why = getattr(error, "orig", None) or error
-        raise SlmmError(f"nothing was imported, the database refused: {why}") from error
+        raise SlmmError(f"nothing was imported, the database refused: {store.reason(error)}") from error
 
 
 def _show(report: list[Kind], *, dry_run: bool) -> None:
     taken = "would be taken" if dry_run else "taken"
     rows = [(kind.name, kind.taken, kind.present, len(kind.skipped)) for kind in report]
     show_table(("", taken, "here already", "skipped"), rows, "")
-    click.echo("readings and logs are kept as long as the settings say: see SLMM_MONITOR_TRAIL_RETENTION_HOURS")
+    say("readings and logs are kept as long as the settings say: see SLMM_MONITOR_TRAIL_RETENTION_HOURS")
     for kind in report:
         for sentence in kind.changed:
-            click.echo(f"changed, {kind.name}: {sentence}")
+            say(f"changed, {kind.name}: {sentence}")
         for sentence in kind.skipped[:20]:
-            click.echo(f"skipped, {kind.name}: {sentence}")
+            say(f"skipped, {kind.name}: {sentence}")
         if len(kind.skipped) > 20:
-            click.echo(f"skipped, {kind.name}: {len(kind.skipped) - 20} more; --json lists all")
+            say(f"skipped, {kind.name}: {len(kind.skipped) - 20} more; --json lists all")

@@ -11,13 +11,12 @@ from typing import Any
 import click
 
 from slmm import settings as settings_module
-from slmm.cli.output import json_option, show_json, show_table
-from slmm.storage import upgrade as schema
+from slmm.cli import store
+from slmm.cli.output import json_option, say, show_json, show_table
 from slmm.storage.accounts import ROLES, Accounts, User
 from slmm.storage.audit import AuditLog
 from slmm.storage.database import Database
 from slmm.storage.grants import Token, Tokens
-from slmm.storage.upgrade import MIGRATIONS
 
 Role = click.Choice(ROLES)
 
@@ -25,14 +24,8 @@ Role = click.Choice(ROLES)
 @contextmanager
 def opened() -> Iterator[Database]:
     """The database of the settings, migrated if nobody has yet."""
-    settings = settings_module.load()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database.open(settings.sqlalchemy_url)
-    try:
-        schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
+    with store.opened(settings_module.load()) as database:
         yield database
-    finally:
-        database.close()
 
 
 def _note(database: Database, action: str, detail: dict[str, Any]) -> None:
@@ -60,7 +53,7 @@ def _text(at: datetime | None) -> str | None:
 
 
 def _tell(user: User, as_json: bool, sentence: str) -> None:
-    show_json(_user_view(user)) if as_json else click.echo(sentence)
+    show_json(_user_view(user)) if as_json else say(sentence)
 
 
 stdin_option = click.option("--password-stdin", "from_stdin", is_flag=True, help="Read it from standard input.")
@@ -190,7 +183,7 @@ def create_token(name: str, role: str, units: tuple[str, ...], days: int | None,
         show_json({**_token_view(token), "secret": secret})
     else:
         click.echo(secret)
-        click.echo(f"token {token.token_id} {name!r}, {role}; it is not shown again", err=True)
+        say(f"token {token.token_id} {name!r}, {role}; it is not shown again", err=True)
 
 
 @token_group.command("revoke")
