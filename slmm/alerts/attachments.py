@@ -26,6 +26,8 @@ LOWEST_DB, HIGHEST_DB, STEP_DB = 30, 100, 10
 """The scale shows at least this, so that two charts can be compared at a glance."""
 TICKS_S = (10, 30, 60, 120, 300, 600, 1800, 3600, 21_600)
 MOST_TICKS = 8
+LONGEST_TITLE = 70
+"""Of the visible one; the other, for reading aloud, stays whole."""
 GAP_FACTOR = 3.0
 """A pause of so many usual intervals is a gap."""
 
@@ -57,7 +59,7 @@ def chart_svg(unit_id: str, points: Sequence[Point], threshold_db: float | None,
         f'<desc id="description">{_text(described)}</desc>',
         '<g font-family="sans-serif" font-size="12" fill="#333333">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="24" font-size="15" font-weight="bold">{_text(title)}</text>',
+        f'<text x="{LEFT}" y="24" font-size="15" font-weight="bold">{_text(_cut(title))}</text>',
         *_scale(frame),
         *_clock(frame, local, zone),
     ]
@@ -169,6 +171,10 @@ def _file_name(unit_id: str) -> str:
 
 def _one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…"
 
 
 def _text(text: str) -> str:

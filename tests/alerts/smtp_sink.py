@@ -143,7 +143,7 @@ async def _serve(options: argparse.Namespace) -> None:
             tls_context=None if options.tls else context,
             authenticator=authenticate if options.login else None,
             auth_required=bool(options.login),
-            auth_require_tls=False,
+            auth_require_tls=not options.login,  # without a login to ask for, AUTH is not offered
         )
 
     loop = asyncio.get_running_loop()

@@ -128,6 +128,12 @@ def test_text_is_escaped() -> None:
     assert (chart.findtext(f"{SVG}title") or "").startswith("</title><script>")
 
 
+def test_a_long_title_is_cut_where_it_is_seen_and_whole_where_it_is_read() -> None:
+    chart = drawn(trail(60.0), title="x" * 100)
+    assert "x" * 69 + "…" in texts(chart)
+    assert chart.findtext(f"{SVG}title") == "x" * 100
+
+
 @pytest.mark.parametrize("points", [[], trail(None, None)])
 def test_without_readings_the_chart_says_so(points: list[Point]) -> None:
     chart = drawn(points)

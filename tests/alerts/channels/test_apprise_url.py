@@ -64,6 +64,38 @@ def test_nothing_of_the_url_is_told_or_logged(capfd: pytest.CaptureFixture[str])
         assert not re.search("slmm-user|t0ken|localhost|secret-path|hidden", shown)
 
 
+def test_a_plugin_that_breaks_is_told_by_the_kind_of_its_error_only() -> None:
+    apprise_url._apprise()
+    from apprise import NotifyBase
+    from apprise.manager_plugins import NotificationManager
+
+    class Breaks(NotifyBase):  # type: ignore[misc]
+        app_id = service_name = "Breaks"
+        protocol = "breaks"
+
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**given)
+            if self.host == "early":
+                raise TypeError("hidden")
+
+        def url(self, *_: Any, **__: Any) -> str:
+            return "breaks://"
+
+        def send(self, *_: Any, **__: Any) -> bool:
+            raise RuntimeError("hidden")
+
+    plugins = NotificationManager()
+    assert plugins.add(Breaks, schemas="breaks")
+    try:
+        failed = failure_of(channel_to("breaks://late"), a_message())
+        with pytest.raises(Invalid, match="url is not allowed"):
+            channel_to("breaks://early")
+    finally:
+        plugins.remove("breaks")
+    assert str(failed) == "breaks://… failed: RuntimeError"
+    assert failed.__cause__ is None
+
+
 @pytest.mark.parametrize("asked", ["", "?redirect=yes"])
 def test_redirects_are_not_followed_whatever_the_url_says(asked: str, receiver: Receiver) -> None:
     with running_receiver() as inner:

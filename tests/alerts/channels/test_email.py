@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
+from gevent.server import StreamServer
 
 from slmm.alerts.channels.config import checked
 from slmm.alerts.channels.email import EmailChannel, EmailConfig
@@ -173,6 +174,27 @@ def test_a_login_that_fails_for_now_is_tried_again() -> None:
     assert (failed.stage, failed.code, failed.pauses_channel, failed.is_final) == ("auth", 454, False, False)
 
 
+def test_a_server_without_logins_is_told() -> None:
+    with running_sink() as sink:
+        failed = failure_of(channel_to(sink.port, username="slmm", password="right"), a_message(recipient=TO))
+    assert (failed.stage, str(failed)) == ("auth", "localhost does not offer a login")
+
+
+def test_a_server_that_takes_no_mail_at_present_is_tried_again() -> None:
+    server = StreamServer(("127.0.0.1", 0), lambda line, _address: line.sendall(b"554 5.3.2 not now\r\n"))
+    server.start()
+    try:
+        failed = failure_of(channel_to(server.server_port), a_message(recipient=TO))
+    finally:
+        server.stop(timeout=1)
+    assert (failed.stage, failed.code, failed.is_final) == ("connect", 554, False)
+
+
+def test_a_recipient_that_is_no_address_is_given_up_at_once() -> None:
+    failed = failure_of(channel_to(free_port()), a_message(recipient="night"))
+    assert (failed.stage, failed.is_final) == ("recipient", True)
+
+
 @pytest.mark.parametrize(("security", "options"), [("starttls", []), ("tls", ["--tls"])])
 def test_tls_is_used_as_configured(security: str, options: list[str], certificate: Callable[[str], str]) -> None:
     with running_sink("--certificate", certificate("localhost"), *options) as sink:
@@ -237,7 +259,18 @@ def test_recipients_are_single_addresses_with_an_ascii_domain() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "night", "a@b@c", "Night <a@b.org>", "a@b.org, c@d.org", "a@b.org\r\nBcc: c", "ä@b.org"]
+    "text",
+    [
+        "",
+        "night",
+        "a@" + "x" * 64 + ".org",
+        "a@b..org",
+        "a@b@c",
+        "Night <a@b.org>",
+        "a@b.org, c@d.org",
+        "a@b.org\r\nBcc: c",
+        "ä@b.org",
+    ],
 )
 def test_what_is_no_address_is_named(text: str) -> None:
     with pytest.raises(Invalid, match=r"recipient .* is not allowed: one mail address such as") as caught:
@@ -254,6 +287,8 @@ def test_what_is_no_address_is_named(text: str) -> None:
         ({"sender_name": "a\nb"}, "is not allowed: printable characters on one line"),
         ({"username": "slmm"}, "username and password belong together"),
         ({"host": "a b"}, "host='a b' is not allowed: a host name or an IP address"),
+        ({"hostname": "a_b"}, "hostname='a_b' is not allowed: a host name such as"),
+        ({"username": "slmm", "password": "pässword"}, "password is not allowed: printable ASCII"),
     ],
 )
 def test_a_wrong_configuration_names_member_value_and_what_is_allowed(given: dict[str, Any], told: str) -> None:

@@ -121,6 +121,11 @@ def test_a_publication_without_rights_is_told(tmp_path: Path) -> None:
     assert (failed.stage, failed.code, failed.is_final) == ("data", 135, True)
 
 
+def test_a_payload_that_is_no_json_is_given_up_at_once() -> None:
+    failed = failure_of(channel_to(free_port()), a_message(payload={"level_db": float("nan")}))
+    assert (failed.stage, failed.is_final) == ("config", True)
+
+
 def test_tls_is_used_and_held_to_the_name(tmp_path: Path, certificate: Callable[[str], str]) -> None:
     with running_broker(tmp_path, certificate=certificate("localhost")) as broker:
         channel_to(broker.port, host="localhost", tls=True).send(a_message())
