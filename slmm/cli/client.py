@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import LocationValueError
 
 from slmm import settings as settings_module
 from slmm.cli.output import json_option
@@ -97,10 +98,10 @@ class Service:
     def __init__(self, url: str, token: str | None) -> None:
         try:
             parts = urlsplit(url.strip().rstrip("/"))
-            host = parts.hostname
+            host, _ = parts.hostname, parts.port  # a port that is none raises here
         except ValueError:
             host = None
-        if not host or parts.scheme not in ("http", "https"):
+        if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             raise click.UsageError("--url (or SLMM_URL) must be an address such as http://127.0.0.1:8100")
         self._base = parts.geturl()
         self.url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
@@ -144,7 +145,7 @@ class Service:
             raise ServiceError(f"no SLMM answers at {self.url}; start it with: slmm serve") from error
         except requests.Timeout as error:
             raise ServiceError(f"{self.url} did not answer within {within_s:g} s") from error
-        except (requests.RequestException, UnicodeError) as error:
+        except (requests.RequestException, LocationValueError, UnicodeError) as error:
             raise ServiceError(f"{self.url} cannot be asked: {error}") from error
         if answer.status_code >= 300:
             with answer:

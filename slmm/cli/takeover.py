@@ -58,7 +58,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         copy = Path(directory) / "old.db"
         try:
             with (
-                closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
+                closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as source,
                 closing(sqlite3.connect(copy)) as destination,
             ):
                 source.backup(destination)

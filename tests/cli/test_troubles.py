@@ -155,9 +155,30 @@ def test_an_answer_that_breaks_off_is_told(call: Call) -> None:
             assert "broke off" in err
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8100", "ftp://host", "http://", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8100", "ftp://host", "http://", "http://[::1", "http://a:99999", "http://a?b"]
+)
 def test_an_address_that_is_none_is_wrong_usage(call: Call, url: str) -> None:
     assert call("devices", "list", SLMM_URL=url)[0] == 2
+
+
+@pytest.mark.parametrize("url", ["http://a..b", f"http://{'a' * 70}.de", "http://127.0.0.1:9", "https://[::1]:9/below"])
+def test_an_address_nobody_answers_at_is_told(call: Call, url: str) -> None:
+    code, _, err = call("devices", "list", SLMM_URL=url)
+    assert code == 1
+    assert is_one_sentence(err), err
+    assert url in err
+
+
+def test_brackets_in_names_of_ours_are_printed_as_they_are(call: Call, tmp_path: Path) -> None:
+    name = "[bold]portal[/bold] [/]"
+    assert call("token", "create", name)[0] == 0
+    assert name in call("token", "list")[1]
+    strange = tmp_path / "[red]x?#[bold]"
+    made = call("backup", "-o", str(strange))
+    assert (made[0], str(strange) in made[1]) == (0, True), made
+    old = call("import-0.4", str(strange))
+    assert (old[0], str(strange) in old[2]) == (1, True)
 
 
 def test_names_and_messages_are_printed_as_they_are(call: Call) -> None:
