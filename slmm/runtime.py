@@ -16,10 +16,12 @@ from typing import IO
 
 from apscheduler.schedulers.gevent import GeventScheduler
 
+from slmm.alerts.office import AlertOffice
+from slmm.alerts.unit import Demand
 from slmm.errors import Conflict, Standby
 from slmm.fleet.collection import Collector
 from slmm.fleet.operations import Operations
-from slmm.fleet.pacing import Cadences
+from slmm.fleet.pacing import AlertDemand, Cadences
 from slmm.fleet.supervisor import Fleet
 from slmm.fleet.transfers import CardOptions, Transfers
 from slmm.live.hub import Channel, Hub
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 PRUNE_EVERY = timedelta(minutes=10)
 LOG_EVERY_S = 2
+SHELVES_EVERY_S = 5
 RECHECK_EVERY_S = 10
 """How soon a stream ends whose right was taken by another process."""
 
@@ -116,6 +119,8 @@ class Runtime:
         )
         self.hub.watchers_changed = self._watchers_changed
         self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s)
+        self.alerts = AlertOffice(settings, database, self.roster, self.board, self.hub.recent)
+        self.alerts.engine.demand_changed = self._alert_demand_changed
         self.device_log = DeviceLog(database)
         self.fingerprints = Fingerprints(database)
         self.operations = Operations()
@@ -140,6 +145,10 @@ class Runtime:
         elif channel is Channel.STREAM:
             self.fleet.set_stream_watchers(unit_id, count)
 
+    def _alert_demand_changed(self, unit_id: str, wanted: Demand) -> None:
+        """The alert engine tells how often the rules of a unit need a reading."""
+        self.fleet.set_alert_demand(unit_id, AlertDemand(wanted.interval_s, wanted.polled_s, wanted.needs_stream))
+
     @property
     def is_running(self) -> bool:
         """Whether ``start`` has come to its end and ``stop`` has not begun."""
@@ -162,6 +171,7 @@ class Runtime:
                 self.hub.seed(reading)
         self.recorder.start()
         self.device_log.start()
+        self.alerts.start(self._secret_box)
         self._start_scheduler()
         self.fleet.start()
         self.started_at = datetime.now(UTC)
@@ -175,6 +185,7 @@ class Runtime:
         self.started_at = None
         self.operations.stop()
         self.fleet.stop()
+        self.alerts.stop()
         if self._scheduler:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
@@ -225,6 +236,7 @@ class Runtime:
         self.device_log.prune(now - timedelta(days=self.settings.log_retention_days))
         self.downloads.prune_partials(now - PARTIAL_KEPT)
         self.sessions.prune()
+        self.alerts.prune(now)
         self.audit.prune(now - timedelta(days=self.settings.audit_retention_days))
         logger.debug("pruned %d trail rows", removed)
         return removed
@@ -237,6 +249,10 @@ class Runtime:
             self.prune, "interval", seconds=PRUNE_EVERY.total_seconds(), next_run_time=datetime.now(UTC)
         )
         self._scheduler.add_job(self.device_log.flush, "interval", seconds=LOG_EVERY_S)
+        self._scheduler.add_job(self.alerts.inbox.expire_shelves, "interval", seconds=SHELVES_EVERY_S)
+        if self.settings.alert_heartbeat_url:
+            beat_s = self.settings.alert_heartbeat_s
+            self._scheduler.add_job(self.alerts.beat, "interval", seconds=beat_s, next_run_time=datetime.now(UTC))
         self._scheduler.add_job(self.end_revoked_streams, "interval", seconds=RECHECK_EVERY_S)
         self._scheduler.start()
 

@@ -42,6 +42,12 @@ def _exact_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _web_address(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", url):
+        raise ValueError("an address such as https://slmm.example.org")
+    return url
+
+
 def _port_range(text: object) -> object:
     """``50000-50019`` as a pair; raises ValueError for anything else."""
     if not isinstance(text, str):
@@ -142,6 +148,22 @@ class Settings(BaseSettings):
     """How long the audit log is kept, in days."""
     log_retention_days: float = Field(7.0, gt=0, le=3660, validation_alias=_also("LOG_RETENTION_DAYS"))
     """How long the log of each device is kept, in days."""
+    public_url: Annotated[str, AfterValidator(_web_address)] = ""
+    """How people reach the service, such as https://slmm.example.org; without it messages carry no links."""
+    alert_group_wait_s: Seconds = 10.0
+    """How long a message about an amber onset waits for others to the same person, in s."""
+    alert_no_data_after_s: float = Field(60.0, ge=5, le=86_400)
+    """Silence after which a unit that should deliver data is an alarm, in s."""
+    alert_recover_s: Seconds = 10.0
+    """Continuous data after which that alarm ends, in s."""
+    alert_startup_grace_s: Seconds = 120.0
+    """How long nothing is expected of a unit after the start, in s."""
+    alert_heartbeat_url: Annotated[str, AfterValidator(_web_address)] = Field("", repr=False)
+    """Called again and again while alerts work, so that somebody outside notices when the service dies."""
+    alert_heartbeat_s: float = Field(60.0, ge=5, le=86_400)
+    """How often that address is called, in s."""
+    alert_outbox_retention_days: float = Field(365.0, gt=0, le=36_600)
+    """How long messages that went out are kept, in days; alert events are kept for ever."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod

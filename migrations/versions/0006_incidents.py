@@ -186,6 +186,7 @@ def _create_outbox() -> None:
         sa.Column("recipient", sa.String(254), nullable=False),
         sa.Column("status", sa.String(12), nullable=False),
         sa.Column("not_before", sa.DateTime(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
         sa.Column("lease_until", sa.DateTime()),
         sa.Column("lease_owner", sa.String(32)),
         sa.Column("attempts", sa.Integer(), nullable=False),

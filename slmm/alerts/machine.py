@@ -322,7 +322,7 @@ def cancel(state: State, at_s: float, reason: EndReason) -> Step:
     return IDLE, ()
 
 
-def close_by_hand(rule: Rule, state: State, at_s: float) -> Step:
+def close_by_hand(state: State, at_s: float) -> Step:
     """An operator ends it though it may still be loud; it fires again only after it has been quiet once."""
     if not state.has_event:
         return state, ()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from slmm.alerts import machine, watchdog
@@ -28,7 +27,18 @@ NEW_RUN_FLAGS = frozenset({"lmax_fell", "lmin_rose", "le_fell"})
 QUALITY_FLAGS = frozenset({"over", "under"})
 LOOK_AGAIN_S = 86_400.0
 """A schedule that is not in force is looked at again after this time."""
+STREAMED_METRICS = frozenset({"lp", ROLLING})
 UNWRITTEN = frozenset({ChangeKind.PENDING, ChangeKind.DROPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What the rules want of the unit's feed; intervals in s, None without rules that need one."""
+
+    interval_s: float | None = None
+    polled_s: float | None = None
+    """For rules on figures that the 100 ms stream does not carry."""
+    needs_stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,12 @@ class Record:
 class RuleRun:
     """One rule at work."""
 
-    def __init__(self, rule: Rule, state: State = IDLE, event_uid: str | None = None) -> None:
+    def __init__(
+        self, rule: Rule, state: State = IDLE, event_uid: str | None = None, *, follows_unit_zone: bool = False
+    ) -> None:
         self.rule = rule
+        self.follows_unit_zone = follows_unit_zone
+        """Its hours are in the zone of its unit, whatever that is."""
         self.state = state
         self.event_uid = event_uid
         self.error: str | None = None
@@ -246,12 +260,17 @@ class UnitAlerts:
             records += run.apply(machine.cancel(run.state, at_s, reason))
         return records
 
-    def wanted_interval_s(self, idle_s: float, now_s: float) -> float | None:
-        """How often the rules need a reading: tight only in their hours; None without rules."""
+    def demand(self, idle_s: float, now_s: float) -> Demand:
+        """How often the rules need a reading: tight only in their hours."""
         if not self.runs:
-            return None
-        in_force: Iterable[RuleRun] = (run for run in self.runs.values() if self.is_in_force(run, now_s))
-        return min((wanted_interval_s(run.rule, idle_s) for run in in_force), default=idle_s)
+            return Demand()
+        in_force = [run.rule for run in self.runs.values() if self.is_in_force(run, now_s)]
+        polled = [rule for rule in in_force if rule.metric not in STREAMED_METRICS]
+        return Demand(
+            interval_s=min((wanted_interval_s(rule, idle_s) for rule in in_force), default=idle_s),
+            polled_s=min((wanted_interval_s(rule, idle_s) for rule in polled), default=None),
+            needs_stream=self.needs_stream,
+        )
 
     @property
     def needs_stream(self) -> bool:

@@ -24,6 +24,21 @@ class Cadences:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertDemand:
+    """What the alert rules of a unit want of its feed."""
+
+    interval_s: float | None = None
+    """Most time between two readings; None without rules."""
+    polled_s: float | None = None
+    """The same for rules on figures that the 100 ms stream does not carry."""
+    needs_stream: bool = False
+    """Whether a rule can only be judged with the 100 ms stream."""
+
+
+NO_RULES = AlertDemand()
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """Why a meter would be read at all."""
 
@@ -35,6 +50,17 @@ class Demand:
     is_kept_alive: bool = False
     background_s: float | None = None
     """Interval of the background poller, or None when it is off for this device."""
+    alerts: AlertDemand = NO_RULES
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the feed runs though nobody watches: on request, or because a rule needs it."""
+        return self.is_kept_alive or self.alerts.interval_s is not None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the 100 ms stream is wanted."""
+        return self.stream_watchers > 0 or self.alerts.needs_stream
 
 
 def feed_mode(demand: Demand) -> FeedMode:
@@ -43,7 +69,7 @@ def feed_mode(demand: Demand) -> FeedMode:
         return FeedMode.OFF
     if demand.watchers > 0:
         return FeedMode.WATCHED
-    if demand.is_kept_alive:
+    if demand.is_pinned:
         return FeedMode.IDLE
     if demand.background_s is not None:
         return FeedMode.BACKGROUND
@@ -55,6 +81,17 @@ def backoff_s(failures: int, base_s: float, cap_s: float) -> float:
     return float(min(cap_s, base_s * 2 ** min(max(failures, 1) - 1, 30)))
 
 
+def _usual_s(mode: FeedMode, demand: Demand, cadences: Cadences) -> float:
+    if mode is FeedMode.BACKGROUND:
+        return demand.background_s or 0.0
+    if demand.is_streamed:  # each reading interrupts the stream for about two seconds
+        slow_s = max(cadences.watched_s, cadences.idle_s)
+        return slow_s if demand.alerts.polled_s is None else min(slow_s, demand.alerts.polled_s)
+    if mode is FeedMode.WATCHED:
+        return cadences.watched_s
+    return cadences.idle_s if demand.alerts.interval_s is None else min(cadences.idle_s, demand.alerts.interval_s)
+
+
 def interval_s(demand: Demand, failures: int, cadences: Cadences) -> float | None:
     """Seconds from the end of one poll to the next; None means not at all.
 
@@ -63,11 +100,7 @@ def interval_s(demand: Demand, failures: int, cadences: Cadences) -> float | Non
     mode = feed_mode(demand)
     if mode is FeedMode.OFF:
         return None
-    if mode is FeedMode.WATCHED:
-        # Each reading interrupts a stream for about two seconds.
-        usual_s = max(cadences.watched_s, cadences.idle_s) if demand.stream_watchers else cadences.watched_s
-    else:
-        usual_s = cadences.idle_s if mode is FeedMode.IDLE else demand.background_s or 0.0
+    usual_s = _usual_s(mode, demand, cadences)
     if failures == 0:
         return usual_s
     cap_s = cadences.backoff_watched_max_s if mode is FeedMode.WATCHED else cadences.backoff_max_s

@@ -69,9 +69,9 @@ def monitor_status(worker: MeterWorker) -> MonitorStatus:
     """The feed of a unit: running while watched or kept alive."""
     demand = worker.demand
     return MonitorStatus(
-        running=demand.is_allowed and (demand.watchers > 0 or demand.is_kept_alive),
+        running=demand.is_allowed and (demand.watchers > 0 or demand.is_pinned),
         subscribers=worker.watchers,
-        keepalive=demand.is_kept_alive,
+        keepalive=demand.is_pinned,
         reachable=worker.status.is_reachable,
         mode=worker.mode,
         interval_s=worker.interval_s,
@@ -87,7 +87,7 @@ def poll_status(worker: MeterWorker) -> PollStatus:
         unit_id=worker.unit_id,
         poll_enabled=worker.device.poll_enabled,
         poll_interval_seconds=worker.device.poll_interval_seconds,
-        covered_by_feed=demand.is_allowed and (demand.watchers > 0 or demand.is_kept_alive),
+        covered_by_feed=demand.is_allowed and (demand.watchers > 0 or demand.is_pinned),
         last_poll_attempt=status.last_poll_attempt,
         last_success=status.last_success,
         consecutive_failures=status.consecutive_failures,

@@ -12,7 +12,7 @@ import gevent
 from slmm import events, signals
 from slmm.errors import NotFound, Standby
 from slmm.fleet.jobs import Priority
-from slmm.fleet.pacing import Cadences
+from slmm.fleet.pacing import NO_RULES, AlertDemand, Cadences
 from slmm.fleet.status import (
     ConnectionStatus,
     MonitorStatus,
@@ -57,6 +57,7 @@ class Fleet:
         self._workers: dict[str, MeterWorker] = {}
         self._watchers: dict[str, int] = {}
         self._stream_watchers: dict[str, int] = {}
+        self._alert_demands: dict[str, AlertDemand] = {}
         self._is_running = False
         self._revivals: set[gevent.Greenlet] = set()
 
@@ -88,6 +89,7 @@ class Fleet:
             first_delay_s=first_delay_s,
             watchers=self._watchers.get(device.unit_id, 0),
             stream_watchers=self._stream_watchers.get(device.unit_id, 0),
+            alerts=self._alert_demands.get(device.unit_id, NO_RULES),
             is_standby=self.is_standby,
         )
         self._workers[device.unit_id] = worker
@@ -111,6 +113,7 @@ class Fleet:
         if event.unit_id not in self._roster:
             self._watchers.pop(event.unit_id, None)
             self._stream_watchers.pop(event.unit_id, None)
+            self._alert_demands.pop(event.unit_id, None)
             if worker is not None:
                 del self._workers[event.unit_id]
                 worker.stop()
@@ -131,6 +134,12 @@ class Fleet:
         self._stream_watchers[unit_id] = count
         if worker := self._workers.get(unit_id):
             worker.set_stream_watchers(count)
+
+    def set_alert_demand(self, unit_id: str, alerts: AlertDemand) -> None:
+        """The alert engine tells what the rules of a unit want of its feed."""
+        self._alert_demands[unit_id] = alerts
+        if worker := self._workers.get(unit_id):
+            worker.set_alert_demand(alerts)
 
     def standby(self) -> None:
         """Let go of every device connection and keep them free."""

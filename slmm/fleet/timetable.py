@@ -84,8 +84,8 @@ class Timetable:
         return due_s
 
     def stream_due_s(self, ready_s: float) -> float | None:
-        """When the 100 ms stream is to begin; None when nobody watches it."""
-        if not (self.demand.is_allowed and self.demand.stream_watchers):
+        """When the 100 ms stream is to begin; None when nobody wants it."""
+        if not (self.demand.is_allowed and self.demand.is_streamed):
             return None
         return max(self._stream_not_before_s, ready_s)
 
@@ -97,7 +97,7 @@ class Timetable:
         """
         if self.failures:
             return False
-        if not is_state_known or self.demand.stream_watchers:  # a stream is interrupted by the reading anyway
+        if not is_state_known or self.demand.is_streamed:  # a stream is interrupted by the reading anyway
             return self._readings_since_chore >= 1
         return self._readings_since_chore >= READINGS_PER_CHORE or self._has_time_to_spare(ready_s, now_s)
 

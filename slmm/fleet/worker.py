@@ -29,7 +29,7 @@ from slmm.fleet.diagnosis import Verdict, contact_verdict
 from slmm.fleet.jobs import Job, JobQueue, Priority
 from slmm.fleet.journal import Journal
 from slmm.fleet.ledger import Ledger, utc_now
-from slmm.fleet.pacing import Cadences, Demand
+from slmm.fleet.pacing import NO_RULES, AlertDemand, Cadences, Demand
 from slmm.fleet.timetable import Timetable
 from slmm.nl43.link import LinkTimes
 from slmm.nl43.meter import Meter
@@ -58,6 +58,7 @@ class MeterWorker:
         first_delay_s: float = 0.0,
         watchers: int = 0,
         stream_watchers: int = 0,
+        alerts: AlertDemand = NO_RULES,
         is_standby: bool = False,
     ) -> None:
         self.device = device
@@ -66,6 +67,7 @@ class MeterWorker:
         self.mode = events.FeedMode.OFF
         self.watchers = watchers
         self.stream_watchers = stream_watchers
+        self.alerts = alerts
         self.is_standby = is_standby
         self._timetable = Timetable(cadences, pacing_s=times.pacing_s, not_before_s=time.monotonic() + first_delay_s)
         self._timetable.demand = self._new_demand()
@@ -169,6 +171,13 @@ class MeterWorker:
             self._timetable.stream_wanted()
             self._reconsider()
 
+    def set_alert_demand(self, alerts: AlertDemand) -> None:
+        """What the unit's alert rules want of its feed now."""
+        if alerts.needs_stream and not self.alerts.needs_stream:
+            self._timetable.stream_wanted()
+        self.alerts = alerts
+        self._reconsider()
+
     def hold(self, held_by: str | None) -> None:
         """A transfer holds the meter, in words, or has let go: its silence meanwhile is no failure."""
         self._ledger.hold(held_by)
@@ -227,6 +236,7 @@ class MeterWorker:
             stream_watchers=self.stream_watchers,
             is_kept_alive=device.monitor_enabled,
             background_s=float(device.poll_interval_seconds) if device.poll_enabled else None,
+            alerts=self.alerts,
         )
 
     @property

@@ -103,6 +103,16 @@ def log_payload(entry: events.LogEntry) -> Payload:
     }
 
 
+def alert_payload(change: events.AlertChange) -> Payload:
+    """What happened to an alert, and the event as it stands now."""
+    return {
+        "unit_id": change.unit_id,
+        "timestamp": timestamp(change.at),
+        "change": change.kind,
+        "event": dict(change.event),
+    }
+
+
 def unreachable_payload(change: events.ContactChange) -> Payload:
     """The one frame that says a meter is out of reach, and why."""
     return {

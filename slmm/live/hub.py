@@ -43,6 +43,7 @@ class Channel(StrEnum):
     STREAM = "stream"
     """DRD, ten frames a second."""
     LOG = "log"
+    ALERTS = "alerts"
 
 
 WatchersChanged = Callable[[Channel, str, int], None]
@@ -55,6 +56,12 @@ class Audience:
     channel: Channel
     units: frozenset[str] | None
     """None: all units, also those to come."""
+    with_notices: bool = False
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What it gets of each unit."""
+        return (self.channel, Channel.NOTICES) if self.with_notices else (self.channel,)
 
 
 class Hub:
@@ -106,6 +113,7 @@ class Hub:
             (signals.hold_changed, self.on_notice),
             (signals.operation_changed, self.on_operation),
             (signals.logged, self.on_log),
+            (signals.alert_changed, self.on_alert),
             (signals.roster_changed, self.on_roster),
         ]
 
@@ -148,7 +156,7 @@ class Hub:
 
         *owner* names the right by which it is done, for ``end_of``. Raises NotFound for a unit without feeds.
         """
-        audience = Audience(channel, None if units is None else frozenset(units))
+        audience = Audience(channel, None if units is None else frozenset(units), with_notices)
         found = self._feeds[channel]
         followed = sorted(found if audience.units is None else audience.units)
         for unit_id in followed:
@@ -217,11 +225,12 @@ class Hub:
             feed = feeds[unit_id] = Feed(unit_id, conflates=channel in (Channel.LEVELS, Channel.STREAM))
             self._followers[feed] = {}
         for viewer in list(self._all_units):
-            for channel in (Channel.LEVELS, Channel.NOTICES):
+            audience = self._viewers[viewer]
+            for channel in audience.channels:
                 feed = self._feeds[channel][unit_id]
                 viewer.follow(feed, boot=self.boot)
                 self._followers[feed][viewer] = None
-            self._count_watcher(Channel.LEVELS, unit_id, +1)
+            self._count_watcher(audience.channel, unit_id, +1)
 
     def remove_unit(self, unit_id: str) -> None:
         """Close the feeds of a unit; a stream that followed nothing else ends."""
@@ -260,6 +269,11 @@ class Hub:
         """Receiver of ``operation_changed``: progress of long operations."""
         self._publish(self._feed(Channel.NOTICES, event.unit_id), encoding.operation_payload(event), "operation")
 
+    def on_alert(self, sender: str, event: events.AlertChange) -> None:
+        """Receiver of ``alert_changed``: for pages among their notices, and for those who follow alerts alone."""
+        for channel in (Channel.NOTICES, Channel.ALERTS):
+            self._publish(self._feed(channel, event.unit_id), encoding.alert_payload(event), "alert")
+
     def on_log(self, sender: str, event: events.LogEntry) -> None:
         """Receiver of ``logged``: one line more in a device's log."""
         self._publish(self._feed(Channel.LOG, event.unit_id), encoding.log_payload(event))
@@ -285,6 +299,11 @@ class Hub:
         else:
             self.add_unit(event.unit_id)
         self._publish(self._roster, encoding.notice_payload(event), "roster")
+
+    def recent(self, unit_id: str) -> list[bytes]:
+        """The level frames of a unit that the ring still holds, as JSON, oldest first."""
+        feed = self._feed(Channel.LEVELS, unit_id)
+        return [] if feed is None else [frame.data for frame in feed.newer_than(0)]
 
     def seed(self, reading: events.Reading) -> None:
         """Put the last known reading of an earlier run into the ring: a first frame for the first viewer."""

@@ -7,13 +7,16 @@ from flask_openapi3.openapi import OpenAPI
 from slmm.web import audit, context, gate, guard, limits, pages, problems, stream, websocket
 from slmm.web.api import (
     accounts,
+    alerts,
     audit_log,
+    channels,
     cycles,
     devices,
     diagnostics,
     feeds,
     files,
     grants,
+    incidents,
     logs,
     measurement,
     meter_settings,
@@ -44,6 +47,9 @@ def register(app: OpenAPI) -> None:
         accounts,
         grants,
         audit_log,
+        alerts,
+        incidents,
+        channels,
     ):
         app.register_api(module.api)
     app.register_api(system.health_api)

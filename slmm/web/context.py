@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask import Flask, current_app
 
-from slmm.errors import Invalid
+from slmm.errors import Invalid, NotFound
 from slmm.fleet.jobs import Priority
 from slmm.fleet.procedures import Ask
 from slmm.fleet.worker import MeterWorker
 from slmm.nl43.meter import Meter
 from slmm.storage.devices import Device
+from slmm.web.access import caller
 
 if TYPE_CHECKING:
     from slmm.runtime import Runtime
@@ -37,6 +38,12 @@ def checked_unit_id(unit_id: str) -> str:
             field="unit_id",
         )
     return unit_id
+
+
+def refuse_unseen(unit_id: str) -> None:
+    """Raise NotFound for a unit that does not exist for the caller."""
+    if not caller().sees(unit_id):
+        raise NotFound(f"there is no unit {unit_id!r}")
 
 
 def device(unit_id: str) -> Device:

@@ -127,7 +127,7 @@ def new_app(import_name: str, **options: Any) -> OpenAPI:
     )
 
 
-_STREAM = "Server-Sent Events: unnamed events are frames, named ones status, roster, heartbeat and error"
+_STREAM = "Server-Sent Events: unnamed events are frames, named ones status, alert, roster, heartbeat and error"
 
 
 def _stream_operation(summary: str, *parameters: tuple[str, str, str]) -> dict[str, Any]:
@@ -153,6 +153,7 @@ STREAM_PATHS = {
     "/api/nl43/{unit_id}/logs/events": _stream_operation(
         "The log of one unit as it is written.", ("unit_id", "path", "The unit"), _RESUME
     ),
+    "/api/nl43/_alerts/stream/events": _stream_operation("What happens to alerts of all units.", _RESUME),
     "/api/nl43/_monitor/events": _stream_operation(
         "Frames, notices and roster changes of many units over one connection.",
         ("units", "query", "Names with commas between; all units if left out"),

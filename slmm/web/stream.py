@@ -48,6 +48,14 @@ def log_events(unit_id: str) -> Response:
     return _events([unit_id], Channel.LOG)
 
 
+@blueprint.get("/_alerts/stream/events")
+@role("viewer")
+def alert_events() -> Response:
+    """What happens to alerts, of all units the caller may see."""
+    units = None if caller().units is None else visible(d.unit_id for d in context.runtime().roster.all())
+    return _events(units, Channel.ALERTS)
+
+
 @blueprint.get("/_monitor/events")
 @role("guest")
 def page_events() -> Response:
@@ -73,7 +81,7 @@ def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_
         return _come_back("closing", "the service is starting or stopping; come back in a moment")
     if runtime.hub.viewers() >= MOST_STREAMS:
         return _come_back("too_many_streams", f"{MOST_STREAMS} streams are open; come back later")
-    if runtime.fleet.is_standby and channel is not Channel.LOG:
+    if runtime.fleet.is_standby and channel not in (Channel.LOG, Channel.ALERTS):
         return _come_back("standby", "the service is in standby and reads no meters")
     resume = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
 

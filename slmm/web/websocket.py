@@ -19,7 +19,7 @@ from slmm.live.hub import Channel, Hub
 from slmm.live.outlet import Outlet, tune
 from slmm.live.viewer import Viewer
 from slmm.web import context
-from slmm.web.access import caller, role
+from slmm.web.access import caller, role, visible
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,15 @@ def unit_stream(ws: Server, unit_id: str) -> None:
     follow(ws, hub, viewer)
 
 
+@sock.route("/api/nl43/_alerts/stream")  # type: ignore[untyped-decorator]
+@role("viewer")
+def alert_stream(ws: Server) -> None:
+    """What happens to alerts, of all units the caller may see, also those to come."""
+    hub = context.runtime().hub
+    units = None if caller().units is None else visible(device.unit_id for device in context.runtime().roster.all())
+    follow(ws, hub, hub.join(units, WEBSOCKET, channel=Channel.ALERTS, owner=caller().key))
+
+
 def follow(ws: Server, hub: Hub, viewer: Viewer) -> None:
     """Run a viewer on an accepted WebSocket until either side ends."""
     listener = gevent.spawn(_listen, ws, viewer)
@@ -98,10 +107,11 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def before_handshake() -> None:
-        if request.environ.get("HTTP_UPGRADE", "").lower() == "websocket" and request.view_args:
-            unit_id = context.device(request.view_args.get("unit_id", "")).unit_id
-            if request.path.endswith("/stream"):
-                context.worker(unit_id).refuse_if_disabled("stream")
+        if request.environ.get("HTTP_UPGRADE", "").lower() == "websocket" and request.url_rule is not None:
+            if request.view_args:
+                unit_id = context.device(request.view_args.get("unit_id", "")).unit_id
+                if request.path.endswith("/stream"):
+                    context.worker(unit_id).refuse_if_disabled("stream")
             prepare(request.environ)
 
     sock.init_app(app)

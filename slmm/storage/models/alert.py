@@ -243,6 +243,8 @@ class NotificationRow(Base):
     status: Mapped[str] = mapped_column(String(12))
     """pending, sending, sent, dead, cancelled, merged, suppressed."""
     not_before: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When it is given up."""
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_owner: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int]

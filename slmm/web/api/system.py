@@ -75,7 +75,9 @@ def health() -> dict[str, Any]:
         problems.append(f"the database cannot be written: {runtime.recorder.last_error}")
     if runtime.fleet.is_standby:
         problems.append("standby: no meter is read")
-    state = "degraded" if runtime.recorder.last_error else "ok"
+    alert_problems = runtime.alerts.problems()
+    problems += alert_problems
+    state = "degraded" if runtime.recorder.last_error or alert_problems else "ok"
     return {
         "status": state if runtime.is_running else "starting",
         "service": "slmm",

@@ -1,0 +1,544 @@
+"""The alert engine: hears readings and contact, judges every rule, and tells nobody before it is on record.
+
+Rules are judged at once, in the greenlet of the reading. What changes is written by the engine's own greenlet in
+one transaction with the outbox; what cannot be written waits in order and is tried again, and nothing is told before.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import gevent
+from gevent.event import Event
+from gevent.lock import RLock
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from slmm import events, signals
+from slmm.alerts import store, watchdog
+from slmm.alerts.clock import SteadyClock
+from slmm.alerts.desk import Surroundings, Target, Wishes, targets_of
+from slmm.alerts.holiday import calendar
+from slmm.alerts.machine import EndReason
+from slmm.alerts.rules import Rule, wanted_interval_s
+from slmm.alerts.store import Batch, Contact, SavedState, Written
+from slmm.alerts.unit import Demand, Record, RuleRun, UnitAlerts
+from slmm.errors import DiskTrouble
+from slmm.events import FeedMode, RunState
+from slmm.storage.batch import why
+from slmm.storage.board import StatusBoard
+from slmm.storage.database import Database
+from slmm.storage.devices import Roster
+from slmm.storage.models import RuleRow
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TICK_S = 1.0
+CHECKPOINT_S = 10.0
+"""How old the saved evidence of a running timer may be."""
+RETRY_S = 1.0
+
+LIMITS = watchdog.Limits()
+NO_DEMAND = Demand()
+
+DemandChanged = Callable[[str, Demand], None]
+"""Called with a unit and what its rules want of its feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What can be set; times in s."""
+
+    idle_s: float
+    """Cadence of a feed that nobody watches."""
+    limits: watchdog.Limits = LIMITS
+
+
+class AlertEngine:
+    """Holds the state of every rule."""
+
+    def __init__(
+        self,
+        database: Database,
+        roster: Roster,
+        board: StatusBoard,
+        options: EngineOptions,
+        surroundings: Callable[[str], Surroundings],
+        clock: SteadyClock | None = None,
+    ) -> None:
+        self.demand_changed: DemandChanged | None = None
+        self.written: Callable[[], None] | None = None
+        """Called when a transaction with news for the outbox is committed."""
+        self.takes_recipients: Mapping[str, bool] = {"log": False}
+        """Every channel there is, and whether it has addresses."""
+        self.clock = clock or SteadyClock()
+        self.evaluations = 0
+        self.write_failures = 0
+        self.last_error: str | None = None
+        self.units: dict[str, UnitAlerts] = {}
+        self._database = database
+        self._roster = roster
+        self._board = board
+        self._options = options
+        self._surroundings = surroundings
+        self._records: deque[Record] = deque()
+        self._contacts: deque[Contact] = deque()
+        self._demands: dict[str, Demand] = {}
+        self._held: dict[str, list[Callable[[], None]]] = {}
+        """Units that somebody is changing; what arrives meanwhile waits."""
+        self._saved_s: dict[int, float] = {}
+        self._news = Event()
+        self._turn = RLock()
+        self._greenlets: list[gevent.Greenlet] = []
+        self._failing_since_s: float | None = None
+
+    # -- life -------------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Take up rules, states and open events of an earlier run; nobody is told of what is merely restored."""
+        found = self._database.write(store.load)
+        for device in self._roster.all():
+            self._add_unit(device.unit_id)
+        for row in found.rules:
+            unit = self._add_unit(row.unit_id)
+            key = (row.id, row.unit_id)
+            rule = self._rule_or_none(row)
+            if rule is not None and rule.is_enabled:
+                state, uid = store.state_of(found.states.get(key), row, found.open_uids.get(key), self.clock.ahead_s)
+                unit.runs[row.id] = RuleRun(rule, state, uid, follows_unit_zone=row.timezone is None)
+        running = [run.rule.rule_id for unit in self.units.values() for run in unit.runs.values()]
+        now = self._now()
+        self._database.write(lambda session: store.orphans(session, now, self._surroundings, running))
+        for (rule_id, unit_id), _uid in found.open_uids.items():
+            if rule_id == store.CONTACT_RULE and unit_id in self.units:
+                self.units[unit_id].watch = watchdog.lost(self.units[unit_id].watch)
+
+    def start(self) -> None:
+        """Listen, judge and write from now on."""
+        for signal, receiver in self._receivers():
+            signal.connect(receiver, weak=False)
+        for run in (self._write_all, self._tick_all):
+            greenlet = gevent.Greenlet(run)
+            greenlet.name = f"alerts{run.__name__}"
+            greenlet.link_exception(lambda dead: logger.critical("greenlet %s died", dead.name))
+            greenlet.start()
+            self._greenlets.append(greenlet)
+        self.reconsider_demands()
+
+    def stop(self) -> None:
+        """Write what is known, then end."""
+        for signal, receiver in self._receivers():
+            signal.disconnect(receiver)
+        gevent.killall(self._greenlets)
+        self._greenlets.clear()
+        with gevent.Timeout(4.0, False):
+            self._flush(checkpoint_all=True)
+        if self._records or self._contacts:
+            logger.error("stopped with %d alert changes that could not be written", len(self._records))
+
+    def _receivers(self) -> list[tuple[Any, Callable[..., None]]]:
+        return [
+            (signals.reading_taken, self.on_reading),
+            (signals.levels_streamed, self.on_streamed),
+            (signals.contact_changed, self.on_contact),
+            (signals.measurement_changed, self.on_measurement),
+            (signals.mode_changed, self.on_mode),
+            (signals.hold_changed, self.on_hold),
+            (signals.roster_changed, self.on_roster),
+        ]
+
+    # -- what arrives -----------------------------------------------------------------------------------
+
+    def on_reading(self, sender: str, event: events.Reading) -> None:
+        """Receiver of ``reading_taken``."""
+        unit = self.units.get(event.unit_id)
+        if unit is None:
+            return
+        now_s = self.clock.now_s()
+        if event.unit_id in self._held:
+            self._held[event.unit_id].append(lambda: self._take(unit, event, now_s))
+        else:
+            self._take(unit, event, now_s)
+
+    def _take(self, unit: UnitAlerts, reading: events.Reading, now_s: float) -> None:
+        self.evaluations += len(unit.runs)
+        records, is_back = unit.take(reading, now_s)
+        self._note(records)
+        if is_back:
+            self._contact(unit, is_lost=False, detail="data arrive again", reason="online")
+        if unit.needs_stream != self._demands.get(unit.unit_id, NO_DEMAND).needs_stream:
+            self._reconsider_demand(unit)
+
+    def on_streamed(self, sender: str, event: events.StreamedLevels) -> None:
+        """Receiver of ``levels_streamed``."""
+        unit = self.units.get(event.unit_id)
+        if unit is None or event.unit_id in self._held:
+            return  # one tenth of a second more or less; the next comes at once
+        records, is_back = unit.take_streamed(event, self.clock.now_s())
+        self._note(records)
+        if is_back:
+            self._contact(unit, is_lost=False, detail="data arrive again", reason="online")
+
+    def on_contact(self, sender: str, event: events.ContactChange) -> None:
+        """Receiver of ``contact_changed``: a lost meter is an alarm of its own, with the verdict."""
+        unit = self.units.get(event.unit_id)
+        if unit is None:
+            return
+        if not event.is_reachable:
+            unit.watch = watchdog.lost(unit.watch)
+            self._contact(unit, is_lost=True, detail=event.reason)
+        elif not self._is_watched_over(event.unit_id):
+            unit.watch = replace(unit.watch, is_lost=False)
+            self._contact(unit, is_lost=False, detail=event.reason, reason="online")
+
+    def on_measurement(self, sender: str, event: events.MeasurementChange) -> None:
+        """Receiver of ``measurement_changed``."""
+        unit = self.units.get(event.unit_id)
+        if unit is not None and event.run_state is RunState.MEASURING:
+            now_s = self.clock.now_s()
+            if event.unit_id in self._held:
+                self._held[event.unit_id].append(lambda: self._note(unit.measurement_restarted(now_s)))
+            else:
+                self._note(unit.measurement_restarted(now_s))
+
+    def on_mode(self, sender: str, event: events.ModeChange) -> None:
+        """Receiver of ``mode_changed``: of a meter that is not read nothing is expected."""
+        unit = self.units.get(event.unit_id)
+        if unit is None:
+            return
+        unit.watch = watchdog.paused(unit.watch, self.clock.now_s())
+        if event.mode is FeedMode.OFF and unit.watch.is_lost:
+            unit.watch = replace(unit.watch, is_lost=False)
+            self._contact(unit, is_lost=False, detail="the meter is not read any more", reason="left_alone")
+
+    def on_hold(self, sender: str, event: events.HoldChange) -> None:
+        """Receiver of ``hold_changed``: during a transfer silence is no failure."""
+        if unit := self.units.get(event.unit_id):
+            unit.watch = watchdog.paused(unit.watch, self.clock.now_s())
+
+    def on_roster(self, sender: str, event: events.RosterChange) -> None:
+        """Receiver of ``roster_changed``."""
+        if event.change != "removed":
+            unit = self._add_unit(event.unit_id)
+            self._renew_rules(unit)
+            return
+        gone = self.units.pop(event.unit_id, None)
+        self._demands.pop(event.unit_id, None)
+        if gone is None:
+            return
+        self._note(gone.cancel_all(self.clock.now_s(), EndReason.UNIT_REMOVED))
+        self._contact(gone, is_lost=False, detail="the unit was taken off the roster", reason="unit_removed")
+
+    def _renew_rules(self, unit: UnitAlerts) -> None:
+        """The unit's zone may have changed."""
+        zone = self.zone(unit.unit_id)
+        for run in unit.runs.values():
+            if run.follows_unit_zone and run.rule.schedule.zone != zone:
+                run.rule = replace(run.rule, schedule=replace(run.rule.schedule, zone=zone))
+        unit.clock_was_set()
+
+    # -- contact ------------------------------------------------------------------------------------------
+
+    def _is_watched_over(self, unit_id: str) -> bool:
+        """Whether readings are expected one after the other: its feed is kept alive or its rules want it."""
+        unit = self.units[unit_id]
+        return bool(unit.runs) or (unit_id in self._roster and self._roster.get(unit_id).monitor_enabled)
+
+    def _contact(self, unit: UnitAlerts, *, is_lost: bool, detail: str, reason: str = "online") -> None:
+        now_s = self.clock.now_s()
+        at = self.clock.instant(now_s)
+        wishes = Wishes(tuple(self._everybody(unit)))
+        uid = secrets.token_hex(16)
+        self._contacts.append(Contact(unit.unit_id, is_lost, at, uid, detail, reason, wishes))
+        if is_lost:
+            self._note(unit.data_lost(now_s))
+        self._news.set()
+
+    def _everybody(self, unit: UnitAlerts) -> Iterator[Target]:
+        """All whom the unit's rules would tell: they rely on this meter."""
+        yield Target("log")
+        found: dict[Target, None] = {}
+        for run in unit.runs.values():
+            found.update(dict.fromkeys(targets_of(run.rule.channels, run.rule.recipients, self.takes_recipients)))
+        yield from (target for target in found if target.channel != "log")
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    def _tick_all(self) -> None:
+        while True:
+            gevent.sleep(TICK_S)
+            try:
+                self.tick()
+            except Exception:
+                logger.exception("the tick of the alert engine failed")
+
+    def tick(self) -> None:
+        """What happens without samples: hours end, data are missed, timers are saved, the clock was set."""
+        step_s = self.clock.check()
+        if step_s is not None:
+            logger.warning("the clock was set by %+.0f s; timers of alerts go on", step_s)
+            for unit in self.units.values():
+                unit.clock_was_set()
+        now_s = self.clock.now_s()
+        for unit in list(self.units.values()):
+            if unit.unit_id in self._held:
+                continue
+            self._note(unit.tick(now_s))
+            if not unit.watch.is_lost:
+                self._watch(unit, now_s)
+            self._reconsider_demand(unit)
+        if self._needs_saving(now_s):
+            self._news.set()
+
+    def _watch(self, unit: UnitAlerts, now_s: float) -> None:
+        due_s = watchdog.due_s(unit.watch, unit.limits)
+        if due_s is None or now_s < due_s or not self._is_watched_over(unit.unit_id):
+            return
+        status = self._board.status(unit.unit_id)
+        device = self._roster.get(unit.unit_id)
+        if status.held_by is not None or not (device.is_active and device.tcp_enabled):
+            unit.watch = watchdog.paused(unit.watch, now_s)
+            return
+        unit.watch = watchdog.lost(unit.watch)
+        silent_s = unit.limits.no_data_after_s
+        self._contact(unit, is_lost=True, detail=f"no valid level for {silent_s:.0f} s{_because(status.last_error)}")
+
+    # -- demand -------------------------------------------------------------------------------------------
+
+    def reconsider_demands(self) -> None:
+        """Tell the fleet how often each unit is to be read."""
+        for unit in list(self.units.values()):
+            self._reconsider_demand(unit)
+
+    def _reconsider_demand(self, unit: UnitAlerts) -> None:
+        wanted = unit.demand(self._options.idle_s, self.clock.now_s())
+        if self._demands.get(unit.unit_id, NO_DEMAND) == wanted:
+            return
+        self._demands[unit.unit_id] = wanted
+        interval_s = max(1.0, self._options.idle_s if wanted.interval_s is None else wanted.interval_s)
+        unit.limits = replace(unit.limits, max_gap_s=max(3.0 * interval_s, 5.0))
+        if self.demand_changed is not None:
+            self.demand_changed(unit.unit_id, wanted)
+
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def _note(self, records: list[Record]) -> None:
+        if records:
+            self._records.extend(records)
+            self._news.set()
+
+    def _needs_saving(self, now_s: float) -> bool:
+        return any(self._is_save_due(run, now_s) for run in self._runs())
+
+    def _is_save_due(self, run: RuleRun, now_s: float) -> bool:
+        return run.is_dirty and now_s - self._saved_s.get(run.rule.rule_id, 0.0) >= CHECKPOINT_S
+
+    def _runs(self) -> Iterator[RuleRun]:
+        for unit in self.units.values():
+            yield from unit.runs.values()
+
+    def _write_all(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            try:
+                with self._turn:
+                    is_written = self._flush()
+            except Exception as error:
+                is_written = False
+                self.last_error = str(error)
+                logger.exception("alert changes could not be written for a reason nobody thought of; they are kept")
+            if not is_written:
+                gevent.sleep(RETRY_S)
+                self._news.set()
+
+    def _flush(self, *, checkpoint_all: bool = False) -> bool:
+        """Write everything that waits; tells whether it went well. What failed stays, in order."""
+        now_s = self.clock.now_s()
+        records, contacts = list(self._records), list(self._contacts)
+        touched = {record.rule.rule_id for record in records}
+        runs = [
+            run
+            for run in self._runs()
+            if run.is_dirty and (checkpoint_all or run.rule.rule_id in touched or self._is_save_due(run, now_s))
+        ]
+        if not records and not contacts and not runs:
+            return True
+        batch = self._batch(records, contacts, runs)
+        for run in runs:
+            run.is_dirty = False
+        try:
+            told = self._database.write(lambda session: store.Writer(session, batch, self._surroundings).write())
+        except IntegrityError as error:
+            for run in runs:
+                run.is_dirty = True
+            return self._adopt(records, error)
+        except (SQLAlchemyError, OSError) as error:
+            for run in runs:
+                run.is_dirty = True
+            self._failed(error)
+            return False
+        for run in runs:
+            self._saved_s[run.rule.rule_id] = now_s
+        for _ in records:
+            self._records.popleft()
+        for _ in contacts:
+            self._contacts.popleft()
+        self._succeeded()
+        self.tell(told)
+        return True
+
+    def _batch(self, records: list[Record], contacts: list[Contact], runs: list[RuleRun]) -> Batch:
+        return Batch(
+            now=self._now(),
+            records=tuple((record, self._facts(record.rule), self._wishes(record.rule)) for record in records),
+            contacts=tuple(contacts),
+            states=tuple(
+                SavedState(run.rule.rule_id, run.rule.unit_id, run.rule.version, run.state, run.event_uid)
+                for run in runs
+            ),
+            instant=self.clock.instant,
+            ahead_s=self.clock.ahead_s,
+        )
+
+    def _adopt(self, records: list[Record], error: IntegrityError) -> bool:
+        """Somebody else has opened the event already: it is taken over, and ours is dropped."""
+        found = self._database.read(lambda session: store.load_open(session))
+        is_adopted = False
+        for record in records:
+            key = (record.rule.rule_id, record.rule.unit_id)
+            uid = found.get(key)
+            if record.change.kind.value == "onset" and uid is not None and uid != record.event_uid:
+                for other in [one for one in self._records if one.event_uid == record.event_uid]:
+                    self._records.remove(other)
+                unit = self.units.get(record.rule.unit_id)
+                if unit is not None and (run := unit.runs.get(record.rule.rule_id)) is not None:
+                    run.event_uid, run.is_dirty = uid, True
+                is_adopted = True
+        if not is_adopted:
+            self._failed(error)
+        return is_adopted
+
+    def _failed(self, error: Exception) -> None:
+        self.write_failures += 1
+        self.last_error = why(error)
+        if self._failing_since_s is None:
+            self._failing_since_s = time.monotonic()
+            logger.error("alert changes cannot be written, nobody is told until they are: %s", self.last_error)
+
+    def _succeeded(self) -> None:
+        self.last_error = None
+        if self._failing_since_s is not None:
+            away_s = time.monotonic() - self._failing_since_s
+            logger.info("alert changes are written again after %.0f s", away_s)
+            self._failing_since_s = None
+
+    def tell(self, told: list[Written]) -> None:
+        """What is on record, to viewers and outbox."""
+        now = self._now()
+        for written in told:
+            change = events.AlertChange(written.unit_id, now, written.kind, written.event)
+            signals.publish(signals.alert_changed, change)
+        if told:
+            self.wake_outbox()
+
+    def wake_outbox(self) -> None:
+        """There may be something to send."""
+        if self.written is not None:
+            self.written()
+
+    # -- changes by people ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def changing(self, unit_id: str) -> Iterator[UnitAlerts]:
+        """Everything before is on record, and what arrives meanwhile waits. Raises DiskTrouble if it cannot be."""
+        with self._turn:
+            if not self._flush():
+                raise DiskTrouble(f"alerts cannot be written at present: {self.last_error}")
+            self._held[unit_id] = []
+            try:
+                yield self._add_unit(unit_id)
+            finally:
+                for replay in self._held.pop(unit_id):
+                    replay()
+
+    def commit(
+        self,
+        unit_id: str,
+        records: list[Record],
+        change: Callable[[Session], T],
+        runs: list[RuleRun] | None = None,
+    ) -> T:
+        """Write *records* and whatever *change* does in one transaction, then tell; for use within ``changing``."""
+        batch = self._batch(records, [], runs or [])
+
+        def work(session: Session) -> tuple[T, list[Written]]:
+            outcome = change(session)
+            return outcome, store.Writer(session, batch, self._surroundings).write()
+
+        outcome, told = self._database.write(work)
+        self.tell(told)
+        self.wake_outbox()
+        return outcome
+
+    # -- looking up -------------------------------------------------------------------------------------------
+
+    def rules_changed(self, unit_id: str) -> None:
+        """A rule was added, edited or removed: how often the unit is read may change."""
+        if unit := self.units.get(unit_id):
+            self._reconsider_demand(unit)
+
+    def _add_unit(self, unit_id: str) -> UnitAlerts:
+        if unit_id not in self.units:
+            self.units[unit_id] = UnitAlerts(unit_id, self.clock, self._options.limits)
+        return self.units[unit_id]
+
+    def zone(self, unit_id: str) -> str:
+        """The zone of a unit's hours."""
+        return self._surroundings(unit_id).zone
+
+    def rule(self, row: RuleRow) -> Rule:
+        """The rule of a row; raises ValueError."""
+        rule = store.rule_of(row, self.zone(row.unit_id), calendar, 1.0)
+        return replace(rule, interval_s=max(1.0, wanted_interval_s(rule, self._options.idle_s)))
+
+    def _rule_or_none(self, row: RuleRow) -> Rule | None:
+        try:
+            return self.rule(row)
+        except (ValueError, KeyError) as error:
+            logger.error("rule %d of %s (%s) cannot be used: %s", row.id, row.unit_id, row.name, error)
+            return None
+
+    def _facts(self, rule: Rule) -> dict[str, Any]:
+        return store.rule_facts(rule, self._board.status(rule.unit_id).labels)
+
+    def _wishes(self, rule: Rule) -> Wishes:
+        return Wishes(
+            tuple(targets_of(rule.channels, rule.recipients, self.takes_recipients)),
+            rule.remind_after_s,
+            rule.escalate_after_s,
+            tuple(
+                targets_of(
+                    rule.escalation_channels or rule.channels,
+                    rule.escalation_recipients,
+                    self.takes_recipients,
+                )
+            ),
+        )
+
+    def _now(self) -> datetime:
+        return self.clock.instant(self.clock.now_s())
+
+
+def _because(error: str | None) -> str:
+    return f" ({error})" if error else ""

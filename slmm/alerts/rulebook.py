@@ -1,0 +1,215 @@
+"""Making, changing and removing rules: each in one transaction with what it does to an open alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from slmm.alerts import machine, store
+from slmm.alerts.engine import AlertEngine
+from slmm.alerts.machine import EndReason
+from slmm.alerts.rules import EXTREMES, in_words
+from slmm.alerts.unit import Record, RuleRun, UnitAlerts
+from slmm.errors import Invalid, NotFound
+from slmm.events import Labels
+from slmm.storage.database import Database
+from slmm.storage.models import RuleRow, StateRow
+
+SEMANTIC = frozenset(
+    {
+        "metric", "comparison", "threshold_db", "window_s", "source", "schedule_start", "schedule_end",
+        "schedule_days", "on_holidays", "holiday_calendar", "timezone", "require_measuring",
+    }
+)  # fmt: skip
+"""A change of these makes earlier evidence worthless: an open alarm ends, and nothing is carried over."""
+
+
+class Rulebook:
+    """The rules of all units."""
+
+    def __init__(
+        self, database: Database, engine: AlertEngine, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._now = now
+
+    def all(self, unit_id: str | None = None) -> list[RuleRow]:
+        """The rules of a unit, or of all."""
+        wanted = select(RuleRow).order_by(RuleRow.id)
+        if unit_id is not None:
+            wanted = wanted.where(RuleRow.unit_id == unit_id)
+        return self._database.read(lambda session: list(session.scalars(wanted)))
+
+    def get(self, unit_id: str, rule_id: int) -> RuleRow:
+        """One rule; raises NotFound."""
+        return self._database.read(lambda session: _find(session, unit_id, rule_id))
+
+    def add(self, unit_id: str, values: Mapping[str, Any]) -> RuleRow:
+        """A new rule; raises Invalid for one that makes no sense, DiskTrouble when it cannot be written."""
+        row = RuleRow(unit_id=unit_id, version=1, created_at=self._now(), **values)
+        check(row)
+        with self._engine.changing(unit_id) as unit:
+
+            def insert(session: Session) -> RuleRow:
+                session.add(row)
+                session.flush()
+                self._engine.rule(row)  # what cannot be used is not kept
+                return row
+
+            self._engine.commit(unit_id, [], insert)
+            self._put_to_work(unit, row, None)
+        self._engine.rules_changed(unit_id)
+        return row
+
+    def change(self, unit_id: str, rule_id: int, values: Mapping[str, Any], *, by: str | None = None) -> RuleRow:
+        """Other members of a rule; raises NotFound, Invalid or DiskTrouble."""
+        with self._engine.changing(unit_id) as unit:
+            before = self.get(unit_id, rule_id)
+            is_semantic = any(getattr(before, name) != value for name, value in values.items() if name in SEMANTIC)
+            trial = _copy(before, values)
+            check(trial)
+            run = unit.runs.get(rule_id)
+            records: list[Record] = []
+            if run is not None and (is_semantic or not trial.enabled):
+                reason = EndReason.RULE_CHANGED if trial.enabled else EndReason.RULE_DISABLED
+                run = RuleRun(run.rule, run.state, run.event_uid)
+                records = run.apply(machine.cancel(run.state, self._engine.clock.now_s(), reason), actor=by)
+
+            def update(session: Session) -> RuleRow:
+                row = _find(session, unit_id, rule_id)
+                for name, value in values.items():
+                    setattr(row, name, value)
+                row.version += 1 if is_semantic else 0
+                session.flush()
+                self._engine.rule(row)
+                return row
+
+            row = self._engine.commit(unit_id, records, update)
+            self._put_to_work(unit, row, run)
+        self._engine.rules_changed(unit_id)
+        return row
+
+    def remove(self, unit_id: str, rule_id: int, *, by: str | None = None) -> None:
+        """Forget a rule; its events stay, an open one ends. Raises NotFound or DiskTrouble."""
+        with self._engine.changing(unit_id) as unit:
+            self.get(unit_id, rule_id)
+            records: list[Record] = []
+            if (run := unit.runs.get(rule_id)) is not None:
+                trial = RuleRun(run.rule, run.state, run.event_uid)
+                outcome = machine.cancel(run.state, self._engine.clock.now_s(), EndReason.RULE_DELETED)
+                records = trial.apply(outcome, actor=by)
+
+            def erase(session: Session) -> None:
+                session.execute(delete(StateRow).where(StateRow.rule_id == rule_id))
+                session.delete(_find(session, unit_id, rule_id))
+
+            self._engine.commit(unit_id, records, erase)
+            unit.runs.pop(rule_id, None)
+        self._engine.rules_changed(unit_id)
+
+    def _put_to_work(self, unit: UnitAlerts, row: RuleRow, before: RuleRun | None) -> None:
+        unit.runs.pop(row.id, None)
+        if not row.enabled:
+            return
+        run = RuleRun(self._engine.rule(row), follows_unit_zone=row.timezone is None)
+        if before is not None:
+            run.state, run.event_uid, run.is_dirty = before.state, before.event_uid, True
+        unit.runs[row.id] = run
+
+    # -- what people read -----------------------------------------------------------------------------
+
+    def state(self, row: RuleRow) -> dict[str, Any]:
+        """Where a rule stands now: the axes apart, and the one word that is shown."""
+        unit = self._engine.units.get(row.unit_id)
+        run = unit.runs.get(row.id) if unit else None
+        if run is None or unit is None:
+            return {"shown": "off" if not row.enabled else "error", "condition": "idle", "error": None}
+        state = run.state
+        is_stale = unit.watch.is_lost
+        if run.error:
+            shown = "error"
+        elif state.has_event:
+            shown = "latched" if state.is_latched else "active"
+        elif not unit.is_in_force(run, self._engine.clock.now_s()):
+            shown = "outside hours"
+        else:
+            shown = "pending" if state.phase is machine.Phase.PENDING else "normal"
+        return {
+            "shown": shown,
+            "condition": state.phase.value,
+            "is_latched": state.is_latched,
+            "is_acknowledged": state.is_acknowledged,
+            "is_disarmed": state.is_disarmed,
+            "is_red": state.is_red and state.has_event,
+            "quality": "stale" if is_stale else "ok",
+            "covered_s": round(state.covered_s, 3),
+            "error": run.error,
+        }
+
+    def words(self, row: RuleRow, labels: Labels) -> str:
+        """The rule as a sentence."""
+        rule = self._engine.rule(row)
+        return in_words(rule, store.name_of(rule, labels))
+
+    def interval_s(self, row: RuleRow) -> float:
+        """How often the rule has its meter read when nobody watches, in s."""
+        return self._engine.rule(row).interval_s
+
+
+def advice(row: RuleRow) -> list[str]:
+    """What somebody should know who makes such a rule."""
+    notes = []
+    if row.metric in EXTREMES:
+        notes.append(
+            f"{row.metric} belongs to the whole measurement and does not come back: the alarm ends with the measurement"
+        )
+    elif row.metric == "leq":
+        notes.append("leq is the mean since the measurement started; laeq_rolling looks at the last window_s alone")
+    if row.metric == "lp" and row.duration_s == 0:
+        notes.append("without duration_s a single loud sample is an alarm, and the meter is read as often as it allows")
+    return notes
+
+
+def check(row: RuleRow) -> None:
+    """Raises Invalid for members that do not go together."""
+    is_upward = row.comparison in ("above", ">", ">=")
+    if row.red_threshold_db is not None:
+        if row.comparison in ("==", "!="):
+            raise Invalid("red_threshold_db goes with above and below only", field="red_threshold_db")
+        is_beyond = row.red_threshold_db > row.threshold_db if is_upward else row.red_threshold_db < row.threshold_db
+        if not is_beyond:
+            raise Invalid(
+                f"red_threshold_db {row.red_threshold_db:g} is not beyond threshold_db {row.threshold_db:g}",
+                field="red_threshold_db",
+            )
+    if bool(row.schedule_start) != bool(row.schedule_end):
+        missing = "schedule_end" if row.schedule_start else "schedule_start"
+        raise Invalid(f"{missing} is missing: give both times, or neither for whole days", field=missing)
+    if row.schedule_start and row.schedule_start == row.schedule_end:
+        raise Invalid(
+            f"schedule_end {row.schedule_end} is schedule_start; leave both out for whole days", field="schedule_end"
+        )
+    if row.on_holidays not in (None, "ignore") and not row.holiday_calendar:
+        raise Invalid(f"on_holidays {row.on_holidays!r} needs a holiday_calendar, such as DE-BY", field="on_holidays")
+    if row.escalate_after_s is not None and not (row.escalation_channels or row.escalation_recipients):
+        raise Invalid(
+            "escalate_after_s needs escalation_channels or escalation_recipients: whom shall it tell?",
+            field="escalate_after_s",
+        )
+
+
+def _find(session: Session, unit_id: str, rule_id: int) -> RuleRow:
+    row = session.get(RuleRow, rule_id)
+    if row is None or row.unit_id != unit_id:
+        raise NotFound(f"{unit_id} has no alert rule {rule_id}")
+    return row
+
+
+def _copy(row: RuleRow, values: Mapping[str, Any]) -> RuleRow:
+    members = {column.name: getattr(row, column.name) for column in RuleRow.__table__.columns}
+    return RuleRow(**{**members, **values})
