@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote, unquote
 
+import gevent
 from pydantic import AfterValidator, Field
 
 from slmm.alerts.channels.base import Channel, Progress, one_sentence
@@ -136,19 +137,25 @@ class _Listener(logging.Handler):
 @cache
 def _apprise() -> Any:
     """The package, made silent: its own lines show tokens."""
+    logger = logging.getLogger("apprise")
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(_Listener())
+    # On the hub it would hold up every meter for 0.25 s; from a thread it is 15 ms.
+    return gevent.get_hub().threadpool.apply(_imported)
+
+
+def _imported() -> Any:
     with warnings.catch_warnings():
         # On Python 3.11 and 3.12 it imports imghdr, which is deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
-        # Imported where it is needed: with its 170 plugins it costs 0.3 s and 14 MB, and few sites have such a channel.
+        # Imported where it is needed: with its 170 plugins it costs 14 MB, and few sites have such a channel.
         import apprise
         from apprise.manager_plugins import NotificationManager
 
         manager: Any = NotificationManager
         manager().load_modules()
-    logger = logging.getLogger("apprise")
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    logger.addHandler(_Listener())
     return apprise
 
 

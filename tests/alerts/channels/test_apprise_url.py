@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import subprocess
 import sys
 from typing import Any
 
@@ -17,7 +18,7 @@ from slmm.alerts.messages import MessageKind
 from slmm.errors import Invalid
 from tests.alerts.channels.conftest import a_message, failure_of, ticking
 from tests.alerts.http_receiver import Receiver, Reply, running_receiver
-from tests.server import free_port
+from tests.server import TOP, free_port
 
 
 def channel_to(url: str, **given: Any) -> AppriseChannel:
@@ -123,6 +124,18 @@ def test_schemas_of_this_computer_are_refused(schema: str) -> None:
     with pytest.raises(Invalid, match=r"url is not allowed: .*://") as caught:
         channel_to(f"{schema}://hidden")
     assert "hidden" not in str(caught.value)
+
+
+def test_loading_the_plugins_holds_up_nobody() -> None:
+    measured = """
+from gevent import monkey; monkey.patch_all()
+from slmm.alerts.channels.registry import make
+from tests.alerts.channels.conftest import ticking
+with ticking(0.2):
+    make("apprise", {"url": "json://127.0.0.1/"})
+"""
+    done = subprocess.run([sys.executable, "-c", measured], cwd=TOP, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_plugin_that_acts_on_this_computer_is_forgotten() -> None:
