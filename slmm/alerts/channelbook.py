@@ -55,7 +55,7 @@ class Channelbook:
         """Read all channels; one whose settings no key opens is shown as broken, and the others work."""
         self._box = box
         rows = self._database.read(lambda session: list(session.scalars(select(ChannelRow))))
-        self._ready = {row.name: self._prepare(row) for row in rows}
+        self._ready = {row.name: self._database.in_pool(self._prepare, row) for row in rows}  # apprise loads slowly
         self._ready[LOG] = ReadyChannel(LOG, LOG, registry.make(LOG, {}))
 
     def _prepare(self, row: ChannelRow) -> ReadyChannel:
@@ -78,7 +78,7 @@ class Channelbook:
 
     def takes_recipients(self) -> dict[str, bool]:
         """Every channel by name, and whether its messages need an address."""
-        return {name: ready.kind in ADDRESSED_KINDS for name, ready in self._ready.items()}
+        return {name: _takes_recipients(ready) for name, ready in self._ready.items()}
 
     def people_channels(self) -> frozenset[str]:
         """The channels read by people."""
@@ -174,7 +174,7 @@ class Channelbook:
         return row
 
     def _changed(self, row: ChannelRow) -> dict[str, Any]:
-        self._ready[row.name] = self._prepare(row)
+        self._ready[row.name] = self._database.in_pool(self._prepare, row)
         self._tell()
         return self._view(row)
 
@@ -204,6 +204,10 @@ class Channelbook:
             "failing_since": stamp(row.failing_since),
             "last_error": row.last_error or (ready.error if ready else None),
             "last_ok_at": stamp(row.last_ok_at),
-            "takes_recipients": row.kind in ADDRESSED_KINDS,
+            "takes_recipients": ready is not None and _takes_recipients(ready),
             "config": {} if stored is None else public_view(registry.KINDS[row.kind].model_validate(stored)),
         }
+
+
+def _takes_recipients(ready: ReadyChannel) -> bool:
+    return ready.kind in ADDRESSED_KINDS if ready.channel is None else ready.channel.takes_recipients

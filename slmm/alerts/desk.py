@@ -6,100 +6,30 @@ A recipient is told once per incident, again when it gets worse, and when it is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from slmm.alerts import retry, texts
+from slmm.alerts import texts
+from slmm.alerts.letters import (
+    TOLD,
+    Letters,
+    Surroundings,
+    Target,
+    Wishes,
+    facts_of,
+    onset_body,
+    reminder_body,
+)
 from slmm.alerts.messages import MessageKind
-from slmm.alerts.quiet import quiet_until
-from slmm.alerts.texts import EventFacts
-from slmm.alerts.views import event_view
-from slmm.storage.models import EventRow, IncidentRow, NotificationRow, RecipientRow, ShelfRow
+from slmm.storage.models import EventRow, IncidentRow, NotificationRow, ShelfRow
 
-LEVEL, CONNECTIVITY = "level", "connectivity"
+LEVEL = "level"
 RANK = {"amber": 0, "red": 1}
 UNACKED_STAGE = "unacked"
-_TOLD = (MessageKind.ONSET, MessageKind.ESCALATION)
 _WORTHLESS = ("suppressed", "cancelled")
-
-
-class Links(Protocol):
-    """Addresses that stand in messages; None where the service does not know its own."""
-
-    def chart(self, unit_id: str, at: datetime) -> str | None:
-        """The unit's page at that moment."""
-
-    def acknowledge(self, incident_uid: str, recipient: str) -> str | None:
-        """Where this recipient acknowledges."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One address on one channel; empty for channels with one receiver."""
-
-    channel: str
-    recipient: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """Who wants to know of an event, and how often."""
-
-    targets: tuple[Target, ...] = ()
-    remind_after_s: tuple[float, ...] = ()
-    escalate_after_s: float | None = None
-    escalation_targets: tuple[Target, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the desk needs to know beside the database."""
-
-    zone: str
-    links: Links
-    group_wait_s: float
-    people_channels: frozenset[str]
-    """Channels read by people: their messages wait to be grouped; machines get each at once."""
-
-
-def targets_of(
-    channels: Sequence[str], recipients: Sequence[str], takes_recipients: Mapping[str, bool]
-) -> list[Target]:
-    """Every address of a rule; channels that do not exist are left out."""
-    found: list[Target] = []
-    for channel in channels:
-        if channel not in takes_recipients:
-            continue
-        if takes_recipients[channel]:
-            found += [Target(channel, recipient) for recipient in recipients]
-        else:
-            found.append(Target(channel))
-    return list(dict.fromkeys(found))
-
-
-def facts_of(event: EventRow) -> EventFacts:
-    """An event as texts tell it."""
-    rule = event.rule_json or {}
-    return EventFacts(
-        rule_name=event.rule_name or f"rule {event.rule_id}",
-        sentence=event.detail or rule.get("words") or "",
-        level_name=None if event.metric == CONNECTIVITY else rule.get("level_name") or event.metric,
-        threshold_db=event.threshold_db,
-        severity=event.severity,
-        breach_at=event.breach_at or event.onset_at,
-        onset_at=event.onset_at,
-        onset_db=event.onset_value,
-        peak_db=event.peak_value,
-        peak_at=event.peak_at,
-        ended_at=event.clear_at,
-        end_reason=event.end_reason,
-        flags=event.flags,
-    )
 
 
 class Desk:
@@ -108,8 +38,7 @@ class Desk:
     def __init__(self, session: Session, now: datetime, surroundings: Surroundings) -> None:
         self._session = session
         self._now = now
-        self._around = surroundings
-        self._people: dict[str, RecipientRow | None] = {}
+        self._letters = Letters(session, now, surroundings)
 
     # -- what happens to events --------------------------------------------------------------------
 
@@ -152,7 +81,7 @@ class Desk:
         status = "suppressed" if self.is_shelved(event.unit_id, event.rule_id) else "pending"
         for target in wishes.targets:
             subject = texts.onset_subject(event.unit_id, facts_of(event), f"{event.severity.upper()} again")
-            self._enqueue(incident, event, MessageKind.ESCALATION, stage, target, subject, self._onset_body, status)
+            self._letters.enqueue(incident, event, MessageKind.ESCALATION, stage, target, subject, onset_body, status)
 
     def ended(self, event: EventRow) -> IncidentRow | None:
         """An event is over; with the last one of an incident everybody who was told hears of it."""
@@ -205,7 +134,7 @@ class Desk:
                 .where(
                     NotificationRow.incident_id == event.incident_id,
                     NotificationRow.status == "suppressed",
-                    NotificationRow.kind.in_(_TOLD),
+                    NotificationRow.kind.in_(TOLD),
                 )
                 .values(status="pending", not_before=self._now)
             )
@@ -242,7 +171,7 @@ class Desk:
                 continue
             kind = MessageKind.ONSET if told is None else MessageKind.ESCALATION
             subject = texts.onset_subject(event.unit_id, facts_of(event))
-            self._enqueue(incident, event, kind, event.severity, target, subject, self._onset_body, status)
+            self._letters.enqueue(incident, event, kind, event.severity, target, subject, onset_body, status)
 
     def _arrange_follow_ups(self, incident: IncidentRow, event: EventRow, wishes: Wishes) -> None:
         if event.suppressed:
@@ -252,21 +181,21 @@ class Desk:
             later = self._now + timedelta(seconds=wishes.remind_after_s[0])
             for target in wishes.targets:
                 subject = texts.onset_subject(event.unit_id, facts, "Reminder")
-                self._enqueue(
-                    incident, event, MessageKind.REMINDER, "1", target, subject, self._reminder_body, at=later
+                self._letters.enqueue(
+                    incident, event, MessageKind.REMINDER, "1", target, subject, reminder_body, at=later
                 )
         if wishes.escalate_after_s is not None:
             later = self._now + timedelta(seconds=wishes.escalate_after_s)
             for target in wishes.escalation_targets:
                 subject = texts.onset_subject(event.unit_id, facts, f"{event.severity.upper()}, not acknowledged:")
-                self._enqueue(
+                self._letters.enqueue(
                     incident,
                     event,
                     MessageKind.ESCALATION,
                     UNACKED_STAGE,
                     target,
                     subject,
-                    self._reminder_body,
+                    reminder_body,
                     at=later,
                 )
 
@@ -288,7 +217,7 @@ class Desk:
         def body(_event: EventRow, zone: str) -> str:
             return texts.end_body(event.unit_id, [facts_of(one) for one in events], zone)
 
-        row = self._enqueue(
+        row = self._letters.enqueue(
             incident,
             event,
             kind,
@@ -311,95 +240,6 @@ class Desk:
                 .values(status="merged", merged_into=row.uid)
             )
 
-    def _enqueue(
-        self,
-        incident: IncidentRow,
-        event: EventRow,
-        kind: MessageKind,
-        stage: str,
-        target: Target,
-        subject: str,
-        body: Any,
-        status: str = "pending",
-        at: datetime | None = None,
-    ) -> NotificationRow | None:
-        """A row, unless there is one for the same incident, kind, stage and address already."""
-        uid = hashlib.sha256(f"{incident.uid} {kind} {stage} {target.channel} {target.recipient}".encode()).hexdigest()
-        if self._session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid[:32])) is not None:
-            return None
-        text = body(event, self._around.zone)
-        not_before = at or self._earliest(target, kind, event.severity)
-        is_for_people = target.channel in self._around.people_channels
-        links = self._links(incident, event, target, kind)
-        row = NotificationRow(
-            uid=uid[:32],
-            incident_id=incident.id,
-            unit_id=event.unit_id,
-            kind=kind,
-            stage=stage,
-            severity=event.severity,
-            channel=target.channel,
-            recipient=target.recipient,
-            status=status,
-            not_before=not_before,
-            expires_at=not_before + timedelta(seconds=retry.keep_trying_s(is_for_people=is_for_people)),
-            attempts=0,
-            subject=subject,
-            body=text + "".join(f"\n{name}: {url}" for name, url in links.items()),
-            payload=self._payload(incident, event, kind, uid[:32], subject, links),
-            created_at=self._now,
-        )
-        self._session.add(row)
-        self._session.flush()
-        return row
-
-    def _payload(
-        self,
-        incident: IncidentRow,
-        event: EventRow,
-        kind: MessageKind,
-        uid: str,
-        subject: str,
-        links: Mapping[str, str],
-    ) -> dict[str, Any]:
-        return {
-            "id": uid,
-            "kind": kind.value,
-            "unit_id": event.unit_id,
-            "incident": incident.uid,
-            "incident_kind": incident.kind,
-            "severity": incident.severity,
-            "is_active": incident.closed_at is None,
-            "summary": subject,
-            "event": event_view(event),
-            "links": dict(links),
-        }
-
-    def _links(self, incident: IncidentRow, event: EventRow, target: Target, kind: MessageKind) -> dict[str, str]:
-        links = {"Chart": self._around.links.chart(event.unit_id, event.onset_at)}
-        if kind in (*_TOLD, MessageKind.REMINDER) and target.recipient:
-            links["Acknowledge"] = self._around.links.acknowledge(incident.uid, target.recipient)
-        return {name: url for name, url in links.items() if url}
-
-    def _earliest(self, target: Target, kind: MessageKind, severity: str) -> datetime:
-        """Now for machines and what is urgent; else after the grouping wait, and not in quiet hours."""
-        if target.channel not in self._around.people_channels:
-            return self._now
-        is_red = severity == "red"
-        at = self._now
-        if kind is MessageKind.ONSET and not is_red:
-            at += timedelta(seconds=self._around.group_wait_s)
-        person = self._person(target.recipient)
-        if person is None or (is_red and not person.quiet_for_red):
-            return at
-        return quiet_until(at, person.quiet_start, person.quiet_end, person.timezone or self._around.zone) or at
-
-    def _onset_body(self, event: EventRow, zone: str) -> str:
-        return texts.onset_body(event.unit_id, facts_of(event), zone)
-
-    def _reminder_body(self, event: EventRow, zone: str) -> str:
-        return texts.reminder_body(event.unit_id, facts_of(event), zone)
-
     # -- looking up --------------------------------------------------------------------------------------
 
     def _incident(self, unit_id: str, kind: str) -> IncidentRow | None:
@@ -421,7 +261,7 @@ class Desk:
             select(NotificationRow)
             .where(
                 NotificationRow.incident_id == incident.id,
-                NotificationRow.kind.in_(_TOLD),
+                NotificationRow.kind.in_(TOLD),
                 NotificationRow.status.in_(("pending", "sending", "sent", "merged")),
             )
             .order_by(NotificationRow.id)
@@ -436,13 +276,8 @@ class Desk:
             NotificationRow.incident_id == incident.id,
             NotificationRow.channel == target.channel,
             NotificationRow.recipient == target.recipient,
-            NotificationRow.kind.in_(_TOLD),
+            NotificationRow.kind.in_(TOLD),
             NotificationRow.stage != UNACKED_STAGE,
             NotificationRow.status.not_in(_WORTHLESS),
         )
         return max((RANK[severity] for severity in self._session.scalars(wanted)), default=None)
-
-    def _person(self, address: str) -> RecipientRow | None:
-        if address not in self._people:
-            self._people[address] = self._session.get(RecipientRow, address) if address else None
-        return self._people[address]

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,23 +15,19 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import gevent
-from gevent.event import Event
-from gevent.lock import RLock
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from slmm import events, signals
 from slmm.alerts import store, watchdog
 from slmm.alerts.clock import SteadyClock
-from slmm.alerts.desk import Surroundings, Target, Wishes, targets_of
 from slmm.alerts.holiday import calendar
-from slmm.alerts.machine import EndReason
+from slmm.alerts.letters import Surroundings, Target, Wishes, targets_of
 from slmm.alerts.rules import Rule, wanted_interval_s
-from slmm.alerts.store import Batch, Contact, SavedState, Written
-from slmm.alerts.unit import Demand, Record, RuleRun, UnitAlerts
+from slmm.alerts.scribe import Scribe
+from slmm.alerts.state import EndReason
+from slmm.alerts.unit import Demand, RuleRun, UnitAlerts
+from slmm.alerts.writing import CONTACT_RULE, Contact
 from slmm.errors import DiskTrouble
 from slmm.events import FeedMode, RunState
-from slmm.storage.batch import why
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster
@@ -44,9 +38,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TICK_S = 1.0
-CHECKPOINT_S = 10.0
-"""How old the saved evidence of a running timer may be."""
-RETRY_S = 1.0
 
 LIMITS = watchdog.Limits()
 NO_DEMAND = Demand()
@@ -77,30 +68,21 @@ class AlertEngine:
         clock: SteadyClock | None = None,
     ) -> None:
         self.demand_changed: DemandChanged | None = None
-        self.written: Callable[[], None] | None = None
-        """Called when a transaction with news for the outbox is committed."""
         self.takes_recipients: Mapping[str, bool] = {"log": False}
         """Every channel there is, and whether it has addresses."""
         self.clock = clock or SteadyClock()
         self.evaluations = 0
-        self.write_failures = 0
-        self.last_error: str | None = None
         self.units: dict[str, UnitAlerts] = {}
         self._database = database
         self._roster = roster
         self._board = board
         self._options = options
         self._surroundings = surroundings
-        self._records: deque[Record] = deque()
-        self._contacts: deque[Contact] = deque()
         self._demands: dict[str, Demand] = {}
         self._held: dict[str, list[Callable[[], None]]] = {}
         """Units that somebody is changing; what arrives meanwhile waits."""
-        self._saved_s: dict[int, float] = {}
-        self._news = Event()
-        self._turn = RLock()
-        self._greenlets: list[gevent.Greenlet] = []
-        self._failing_since_s: float | None = None
+        self._ticker: gevent.Greenlet | None = None
+        self.scribe = Scribe(database, self.clock, surroundings, self._runs, self._facts, self._wishes)
 
     # -- life -------------------------------------------------------------------------------------------
 
@@ -120,31 +102,27 @@ class AlertEngine:
         now = self._now()
         self._database.write(lambda session: store.orphans(session, now, self._surroundings, running))
         for (rule_id, unit_id), _uid in found.open_uids.items():
-            if rule_id == store.CONTACT_RULE and unit_id in self.units:
+            if rule_id == CONTACT_RULE and unit_id in self.units:
                 self.units[unit_id].watch = watchdog.lost(self.units[unit_id].watch)
 
     def start(self) -> None:
         """Listen, judge and write from now on."""
         for signal, receiver in self._receivers():
             signal.connect(receiver, weak=False)
-        for run in (self._write_all, self._tick_all):
-            greenlet = gevent.Greenlet(run)
-            greenlet.name = f"alerts{run.__name__}"
-            greenlet.link_exception(lambda dead: logger.critical("greenlet %s died", dead.name))
-            greenlet.start()
-            self._greenlets.append(greenlet)
+        self.scribe.start()
+        self._ticker = gevent.Greenlet(self._tick_all)
+        self._ticker.name = "alert-ticker"
+        self._ticker.link_exception(lambda dead: logger.critical("greenlet %s died", dead.name))
+        self._ticker.start()
         self.reconsider_demands()
 
     def stop(self) -> None:
         """Write what is known, then end."""
         for signal, receiver in self._receivers():
             signal.disconnect(receiver)
-        gevent.killall(self._greenlets)
-        self._greenlets.clear()
-        with gevent.Timeout(4.0, False):
-            self._flush(checkpoint_all=True)
-        if self._records or self._contacts:
-            logger.error("stopped with %d alert changes that could not be written", len(self._records))
+        if self._ticker is not None:
+            self._ticker.kill()
+        self.scribe.stop()
 
     def _receivers(self) -> list[tuple[Any, Callable[..., None]]]:
         return [
@@ -173,7 +151,7 @@ class AlertEngine:
     def _take(self, unit: UnitAlerts, reading: events.Reading, now_s: float) -> None:
         self.evaluations += len(unit.runs)
         records, is_back = unit.take(reading, now_s)
-        self._note(records)
+        self.scribe.note(records)
         if is_back:
             self._contact(unit, is_lost=False, detail="data arrive again", reason="online")
         if unit.needs_stream != self._demands.get(unit.unit_id, NO_DEMAND).needs_stream:
@@ -185,7 +163,7 @@ class AlertEngine:
         if unit is None or event.unit_id in self._held:
             return  # one tenth of a second more or less; the next comes at once
         records, is_back = unit.take_streamed(event, self.clock.now_s())
-        self._note(records)
+        self.scribe.note(records)
         if is_back:
             self._contact(unit, is_lost=False, detail="data arrive again", reason="online")
 
@@ -207,9 +185,9 @@ class AlertEngine:
         if unit is not None and event.run_state is RunState.MEASURING:
             now_s = self.clock.now_s()
             if event.unit_id in self._held:
-                self._held[event.unit_id].append(lambda: self._note(unit.measurement_restarted(now_s)))
+                self._held[event.unit_id].append(lambda: self.scribe.note(unit.measurement_restarted(now_s)))
             else:
-                self._note(unit.measurement_restarted(now_s))
+                self.scribe.note(unit.measurement_restarted(now_s))
 
     def on_mode(self, sender: str, event: events.ModeChange) -> None:
         """Receiver of ``mode_changed``: of a meter that is not read nothing is expected."""
@@ -236,7 +214,7 @@ class AlertEngine:
         self._demands.pop(event.unit_id, None)
         if gone is None:
             return
-        self._note(gone.cancel_all(self.clock.now_s(), EndReason.UNIT_REMOVED))
+        self.scribe.note(gone.cancel_all(self.clock.now_s(), EndReason.UNIT_REMOVED))
         self._contact(gone, is_lost=False, detail="the unit was taken off the roster", reason="unit_removed")
 
     def _renew_rules(self, unit: UnitAlerts) -> None:
@@ -259,10 +237,9 @@ class AlertEngine:
         at = self.clock.instant(now_s)
         wishes = Wishes(tuple(self._everybody(unit)))
         uid = secrets.token_hex(16)
-        self._contacts.append(Contact(unit.unit_id, is_lost, at, uid, detail, reason, wishes))
+        self.scribe.note_contact(Contact(unit.unit_id, is_lost, at, uid, detail, reason, wishes))
         if is_lost:
-            self._note(unit.data_lost(now_s))
-        self._news.set()
+            self.scribe.note(unit.data_lost(now_s))
 
     def _everybody(self, unit: UnitAlerts) -> Iterator[Target]:
         """All whom the unit's rules would tell: they rely on this meter."""
@@ -293,12 +270,11 @@ class AlertEngine:
         for unit in list(self.units.values()):
             if unit.unit_id in self._held:
                 continue
-            self._note(unit.tick(now_s))
+            self.scribe.note(unit.tick(now_s))
             if not unit.watch.is_lost:
                 self._watch(unit, now_s)
             self._reconsider_demand(unit)
-        if self._needs_saving(now_s):
-            self._news.set()
+        self.scribe.save_timers(now_s)
 
     def _watch(self, unit: UnitAlerts, now_s: float) -> None:
         due_s = watchdog.due_s(unit.watch, unit.limits)
@@ -330,166 +306,20 @@ class AlertEngine:
         if self.demand_changed is not None:
             self.demand_changed(unit.unit_id, wanted)
 
-    # -- writing ------------------------------------------------------------------------------------------
-
-    def _note(self, records: list[Record]) -> None:
-        if records:
-            self._records.extend(records)
-            self._news.set()
-
-    def _needs_saving(self, now_s: float) -> bool:
-        return any(self._is_save_due(run, now_s) for run in self._runs())
-
-    def _is_save_due(self, run: RuleRun, now_s: float) -> bool:
-        return run.is_dirty and now_s - self._saved_s.get(run.rule.rule_id, 0.0) >= CHECKPOINT_S
-
-    def _runs(self) -> Iterator[RuleRun]:
-        for unit in self.units.values():
-            yield from unit.runs.values()
-
-    def _write_all(self) -> None:
-        while True:
-            self._news.wait()
-            self._news.clear()
-            try:
-                with self._turn:
-                    is_written = self._flush()
-            except Exception as error:
-                is_written = False
-                self.last_error = str(error)
-                logger.exception("alert changes could not be written for a reason nobody thought of; they are kept")
-            if not is_written:
-                gevent.sleep(RETRY_S)
-                self._news.set()
-
-    def _flush(self, *, checkpoint_all: bool = False) -> bool:
-        """Write everything that waits; tells whether it went well. What failed stays, in order."""
-        now_s = self.clock.now_s()
-        records, contacts = list(self._records), list(self._contacts)
-        touched = {record.rule.rule_id for record in records}
-        runs = [
-            run
-            for run in self._runs()
-            if run.is_dirty and (checkpoint_all or run.rule.rule_id in touched or self._is_save_due(run, now_s))
-        ]
-        if not records and not contacts and not runs:
-            return True
-        batch = self._batch(records, contacts, runs)
-        for run in runs:
-            run.is_dirty = False
-        try:
-            told = self._database.write(lambda session: store.Writer(session, batch, self._surroundings).write())
-        except IntegrityError as error:
-            for run in runs:
-                run.is_dirty = True
-            return self._adopt(records, error)
-        except (SQLAlchemyError, OSError) as error:
-            for run in runs:
-                run.is_dirty = True
-            self._failed(error)
-            return False
-        for run in runs:
-            self._saved_s[run.rule.rule_id] = now_s
-        for _ in records:
-            self._records.popleft()
-        for _ in contacts:
-            self._contacts.popleft()
-        self._succeeded()
-        self.tell(told)
-        return True
-
-    def _batch(self, records: list[Record], contacts: list[Contact], runs: list[RuleRun]) -> Batch:
-        return Batch(
-            now=self._now(),
-            records=tuple((record, self._facts(record.rule), self._wishes(record.rule)) for record in records),
-            contacts=tuple(contacts),
-            states=tuple(
-                SavedState(run.rule.rule_id, run.rule.unit_id, run.rule.version, run.state, run.event_uid)
-                for run in runs
-            ),
-            instant=self.clock.instant,
-            ahead_s=self.clock.ahead_s,
-        )
-
-    def _adopt(self, records: list[Record], error: IntegrityError) -> bool:
-        """Somebody else has opened the event already: it is taken over, and ours is dropped."""
-        found = self._database.read(lambda session: store.load_open(session))
-        is_adopted = False
-        for record in records:
-            key = (record.rule.rule_id, record.rule.unit_id)
-            uid = found.get(key)
-            if record.change.kind.value == "onset" and uid is not None and uid != record.event_uid:
-                for other in [one for one in self._records if one.event_uid == record.event_uid]:
-                    self._records.remove(other)
-                unit = self.units.get(record.rule.unit_id)
-                if unit is not None and (run := unit.runs.get(record.rule.rule_id)) is not None:
-                    run.event_uid, run.is_dirty = uid, True
-                is_adopted = True
-        if not is_adopted:
-            self._failed(error)
-        return is_adopted
-
-    def _failed(self, error: Exception) -> None:
-        self.write_failures += 1
-        self.last_error = why(error)
-        if self._failing_since_s is None:
-            self._failing_since_s = time.monotonic()
-            logger.error("alert changes cannot be written, nobody is told until they are: %s", self.last_error)
-
-    def _succeeded(self) -> None:
-        self.last_error = None
-        if self._failing_since_s is not None:
-            away_s = time.monotonic() - self._failing_since_s
-            logger.info("alert changes are written again after %.0f s", away_s)
-            self._failing_since_s = None
-
-    def tell(self, told: list[Written]) -> None:
-        """What is on record, to viewers and outbox."""
-        now = self._now()
-        for written in told:
-            change = events.AlertChange(written.unit_id, now, written.kind, written.event)
-            signals.publish(signals.alert_changed, change)
-        if told:
-            self.wake_outbox()
-
-    def wake_outbox(self) -> None:
-        """There may be something to send."""
-        if self.written is not None:
-            self.written()
-
     # -- changes by people ----------------------------------------------------------------------------------
 
     @contextmanager
     def changing(self, unit_id: str) -> Iterator[UnitAlerts]:
         """Everything before is on record, and what arrives meanwhile waits. Raises DiskTrouble if it cannot be."""
-        with self._turn:
-            if not self._flush():
-                raise DiskTrouble(f"alerts cannot be written at present: {self.last_error}")
+        with self.scribe.turn:
+            if not self.scribe.flush():
+                raise DiskTrouble(f"alerts cannot be written at present: {self.scribe.last_error}")
             self._held[unit_id] = []
             try:
                 yield self._add_unit(unit_id)
             finally:
                 for replay in self._held.pop(unit_id):
                     replay()
-
-    def commit(
-        self,
-        unit_id: str,
-        records: list[Record],
-        change: Callable[[Session], T],
-        runs: list[RuleRun] | None = None,
-    ) -> T:
-        """Write *records* and whatever *change* does in one transaction, then tell; for use within ``changing``."""
-        batch = self._batch(records, [], runs or [])
-
-        def work(session: Session) -> tuple[T, list[Written]]:
-            outcome = change(session)
-            return outcome, store.Writer(session, batch, self._surroundings).write()
-
-        outcome, told = self._database.write(work)
-        self.tell(told)
-        self.wake_outbox()
-        return outcome
 
     # -- looking up -------------------------------------------------------------------------------------------
 
@@ -518,6 +348,10 @@ class AlertEngine:
         except (ValueError, KeyError) as error:
             logger.error("rule %d of %s (%s) cannot be used: %s", row.id, row.unit_id, row.name, error)
             return None
+
+    def _runs(self) -> Iterator[RuleRun]:
+        for unit in self.units.values():
+            yield from unit.runs.values()
 
     def _facts(self, rule: Rule) -> dict[str, Any]:
         return store.rule_facts(rule, self._board.status(rule.unit_id).labels)

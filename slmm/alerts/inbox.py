@@ -10,12 +10,13 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from slmm.alerts import machine
-from slmm.alerts.desk import Desk, Surroundings
+from slmm.alerts.desk import Desk
 from slmm.alerts.engine import AlertEngine
-from slmm.alerts.machine import EndReason, State
-from slmm.alerts.store import CONTACT_RULE, Written
+from slmm.alerts.letters import Surroundings
+from slmm.alerts.state import EndReason, State, Step
 from slmm.alerts.unit import Record, RuleRun, UnitAlerts
 from slmm.alerts.views import event_view
+from slmm.alerts.writing import CONTACT_RULE, Written
 from slmm.errors import Conflict, Invalid, NotFound
 from slmm.storage.database import Database
 from slmm.storage.models import EventRow, IncidentRow, ShelfRow, TransitionRow
@@ -116,7 +117,7 @@ class Inbox:
             _keep(session, event, "unacknowledged", self._now(), by, None)
             return event
 
-        def undo(state: State, at_s: float) -> machine.Step:
+        def undo(state: State, at_s: float) -> Step:
             return machine.unacknowledge(state), ()
 
         return self._change(found, undo, write, "unacknowledged", by)
@@ -144,7 +145,7 @@ class Inbox:
             return event
 
         event = self._database.write(write)
-        self._engine.tell([Written(event.unit_id, "annotated", event_view(event))])
+        self._engine.scribe.tell([Written(event.unit_id, "annotated", event_view(event))])
         return event
 
     def close(self, event_id: int, by: str, reason: str) -> EventRow:
@@ -170,7 +171,7 @@ class Inbox:
                 self._desk(session, event.unit_id).ended(event)
             return event
 
-        def end(state: State, at_s: float) -> machine.Step:
+        def end(state: State, at_s: float) -> Step:
             return machine.close_by_hand(state, at_s)
 
         self._change(found, end, write, "ended", by)
@@ -223,7 +224,7 @@ class Inbox:
             return row
 
         row = self._database.write(end)
-        self._engine.wake_outbox()
+        self._engine.scribe.wake_outbox()
         return row
 
     def expire_shelves(self) -> int:
@@ -240,7 +241,7 @@ class Inbox:
             return len(rows)
 
         count = self._database.write(end)
-        self._engine.wake_outbox()
+        self._engine.scribe.wake_outbox()
         return count
 
     def _end_shelf(self, session: Session, row: ShelfRow, by: str) -> None:
@@ -253,7 +254,7 @@ class Inbox:
     def _change(
         self,
         event: EventRow,
-        step: Callable[[State, float], machine.Step],
+        step: Callable[[State, float], Step],
         write: Callable[[Session], EventRow],
         kind: str,
         by: str,
@@ -266,11 +267,11 @@ class Inbox:
             if run is not None:
                 trial = RuleRun(run.rule, run.state, run.event_uid)
                 records = trial.apply(step(run.state, self._engine.clock.now_s()), actor=by)
-            changed = self._engine.commit(event.unit_id, records, write, [trial] if trial else [])
+            changed = self._engine.scribe.commit(event.unit_id, records, write, [trial] if trial else [])
             if run is not None and trial is not None:
                 run.state = trial.state
         if not records:
-            self._engine.tell([Written(changed.unit_id, kind, event_view(changed))])
+            self._engine.scribe.tell([Written(changed.unit_id, kind, event_view(changed))])
         return changed
 
     def _run(self, event: EventRow) -> RuleRun | None:

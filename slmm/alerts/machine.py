@@ -2,135 +2,19 @@
 
 A delay counts evidence: only time between two valid samples that lie close together is added. A missing level
 is evidence for nothing. Every function answers with the new state and what changed, and leaves the old state alone.
-Times are seconds on a clock that never steps (see ``alerts.clock``).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 from slmm.alerts.rules import AtWindowEnd, OnNoData, Rule, Severity
+from slmm.alerts.state import IDLE, Change, ChangeKind, EndReason, Phase, State, Step
 
 EPSILON_S = 1e-6
 """Sums of sample times carry rounding errors; a delay is not missed by one of those."""
-
-
-class Phase(StrEnum):
-    """The condition, apart from acknowledgement, suppression and data quality."""
-
-    IDLE = "idle"
-    PENDING = "pending"
-    ACTIVE = "active"
-    CLEARING = "clearing"
-
-
-class ChangeKind(StrEnum):
-    """What a step has brought about."""
-
-    PENDING = "pending"
-    DROPPED = "dropped"
-    """A pending alarm came to nothing."""
-    ONSET = "onset"
-    REALARM = "realarm"
-    """A latched event breaks its rule again."""
-    ESCALATED = "escalated"
-    CLEARING = "clearing"
-    RESUMED = "resumed"
-    """The level rose again before the off-delay was over."""
-    RETURNED = "returned"
-    """Back to normal, but latched: the event stays open until somebody acknowledges it."""
-    ENDED = "ended"
-    RECURRED = "recurred"
-    """A breach within the cooldown: a further occurrence of the last event."""
-    RECURRENCE_ENDED = "recurrence_ended"
-
-
-class EndReason(StrEnum):
-    """Why an event is over."""
-
-    CLEARED = "cleared"
-    SCHEDULE_END = "schedule_end"
-    RULE_CHANGED = "rule_changed"
-    RULE_DISABLED = "rule_disabled"
-    RULE_DELETED = "rule_deleted"
-    UNIT_REMOVED = "unit_removed"
-    CLOSED_BY_HAND = "closed_by_hand"
-    MEASUREMENT_RESTARTED = "measurement_restarted"
-    NO_DATA = "no_data"
-    ORPHANED = "orphaned"
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that is remembered of one rule."""
-
-    phase: Phase = Phase.IDLE
-    since_s: float = 0.0
-    """When the running timer began: the breach while pending, the recovery while clearing."""
-    covered_s: float = 0.0
-    """Evidence for the running timer, in s."""
-    last_s: float = 0.0
-    """The last valid sample while a timer runs."""
-    breach_at_s: float = 0.0
-    peak_db: float | None = None
-    peak_at_s: float = 0.0
-    red_covered_s: float | None = None
-    """Evidence for the red threshold; None while the level is not beyond it."""
-    is_red: bool = False
-    is_latched: bool = False
-    is_acknowledged: bool = False
-    is_disarmed: bool = False
-    """Closed by hand while it was still loud: needs one recovered sample before it may fire again."""
-    is_muted: bool = False
-    """Active within the cooldown: no event of its own."""
-    has_event: bool = False
-    """An event is open."""
-    last_onset_s: float | None = None
-    occurrences: int = 0
-    """Breaches counted on the last event, its onset included."""
-
-    def as_json(self) -> dict[str, Any]:
-        """For the database."""
-        return asdict(self)
-
-    def shifted(self, by_s: float) -> State:
-        """The same on a clock that is *by_s* ahead."""
-        return replace(
-            self,
-            since_s=self.since_s + by_s,
-            last_s=self.last_s + by_s,
-            breach_at_s=self.breach_at_s + by_s,
-            peak_at_s=self.peak_at_s + by_s,
-            last_onset_s=None if self.last_onset_s is None else self.last_onset_s + by_s,
-        )
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> State:
-        """From the database; raises TypeError or ValueError for what is none."""
-        return cls(**{**stored, "phase": Phase(stored["phase"])})
-
-
-IDLE = State()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something happened to a rule."""
-
-    kind: ChangeKind
-    at_s: float
-    state: State
-    """The state it led to."""
-    value_db: float | None = None
-    reason: EndReason | None = None
-    before: Phase = Phase.IDLE
-    recovered_at_s: float | None = None
-
-
-Step = tuple[State, tuple[Change, ...]]
 
 
 # -- samples ------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from slmm.alerts import heartbeat
 from slmm.alerts.attachments import chart_svg, csv_of
 from slmm.alerts.channelbook import Channelbook
-from slmm.alerts.desk import Surroundings
 from slmm.alerts.engine import AlertEngine, EngineOptions
 from slmm.alerts.inbox import Inbox
+from slmm.alerts.letters import Surroundings
 from slmm.alerts.links import LinkMaker
 from slmm.alerts.messages import Attachment, DeliveryFailed
 from slmm.alerts.outbox import Outbox
@@ -76,7 +76,7 @@ class AlertOffice:
         self.inbox = Inbox(database, self.engine, self.surroundings)
         self.people = People(database)
         self.outbox = Outbox(database, self.channels, self._files)
-        self.engine.written = self.outbox.wake
+        self.engine.scribe.told = self.outbox.wake
         self.channels.changed = self._channels_changed
 
     def surroundings(self, unit_id: str) -> Surroundings:
@@ -123,7 +123,7 @@ class AlertOffice:
     def beat(self) -> None:
         """Tell the outside that we are alive, and only if alerts can be judged and written."""
         url = self._settings.alert_heartbeat_url
-        if not url or self.engine.last_error is not None or self.outbox.last_error is not None:
+        if not url or self.engine.scribe.last_error is not None or self.outbox.last_error is not None:
             return
         before = self.pulse
         try:
@@ -139,8 +139,8 @@ class AlertOffice:
     def problems(self) -> list[str]:
         """Sentences for the health page."""
         found = []
-        if self.engine.last_error is not None:
-            found.append(f"alerts cannot be written: {self.engine.last_error}")
+        if self.engine.scribe.last_error is not None:
+            found.append(f"alerts cannot be written: {self.engine.scribe.last_error}")
         if self.outbox.last_error is not None:
             found.append(f"the outbox cannot be read: {self.outbox.last_error}")
         if self.pulse is not None and not self.pulse.is_ok:

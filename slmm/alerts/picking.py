@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from slmm.alerts import retry, texts
 from slmm.alerts.channelbook import LOG, Channelbook
-from slmm.alerts.desk import CONNECTIVITY
+from slmm.alerts.letters import CONNECTIVITY
 from slmm.alerts.messages import Message, MessageKind
 from slmm.storage.models import ChannelRow, IncidentRow, NotificationRow, ShelfRow
 

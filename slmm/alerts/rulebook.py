@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from slmm.alerts import machine, store
 from slmm.alerts.engine import AlertEngine
-from slmm.alerts.machine import EndReason
 from slmm.alerts.rules import EXTREMES, in_words
+from slmm.alerts.state import EndReason, Phase
 from slmm.alerts.unit import Record, RuleRun, UnitAlerts
 from slmm.errors import Invalid, NotFound
 from slmm.events import Labels
@@ -61,7 +61,7 @@ class Rulebook:
                 self._engine.rule(row)  # what cannot be used is not kept
                 return row
 
-            self._engine.commit(unit_id, [], insert)
+            self._engine.scribe.commit(unit_id, [], insert)
             self._put_to_work(unit, row, None)
         self._engine.rules_changed(unit_id)
         return row
@@ -89,7 +89,7 @@ class Rulebook:
                 self._engine.rule(row)
                 return row
 
-            row = self._engine.commit(unit_id, records, update)
+            row = self._engine.scribe.commit(unit_id, records, update)
             self._put_to_work(unit, row, run)
         self._engine.rules_changed(unit_id)
         return row
@@ -108,7 +108,7 @@ class Rulebook:
                 session.execute(delete(StateRow).where(StateRow.rule_id == rule_id))
                 session.delete(_find(session, unit_id, rule_id))
 
-            self._engine.commit(unit_id, records, erase)
+            self._engine.scribe.commit(unit_id, records, erase)
             unit.runs.pop(rule_id, None)
         self._engine.rules_changed(unit_id)
 
@@ -138,7 +138,7 @@ class Rulebook:
         elif not unit.is_in_force(run, self._engine.clock.now_s()):
             shown = "outside hours"
         else:
-            shown = "pending" if state.phase is machine.Phase.PENDING else "normal"
+            shown = "pending" if state.phase is Phase.PENDING else "normal"
         return {
             "shown": shown,
             "condition": state.phase.value,

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from slmm.alerts import machine, watchdog
 from slmm.alerts.clock import SteadyClock
-from slmm.alerts.machine import IDLE, Change, ChangeKind, EndReason, Phase, State, Step
 from slmm.alerts.rolling import ExposureWindow, StreamWindow
 from slmm.alerts.rules import ROLLING, RUNNING_METRICS, Rule, Source, wanted_interval_s
 from slmm.alerts.schedule import FOREVER, Window
+from slmm.alerts.state import IDLE, Change, ChangeKind, EndReason, Phase, State, Step
 from slmm.events import Levels, Reading, RunState, StreamedLevels
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,209 @@
+"""Rows of the outbox: one message to one address, with the words, links and times it will always have."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from slmm.alerts import retry, texts
+from slmm.alerts.messages import MessageKind
+from slmm.alerts.quiet import quiet_until
+from slmm.alerts.texts import EventFacts
+from slmm.alerts.views import event_view
+from slmm.storage.models import EventRow, IncidentRow, NotificationRow, RecipientRow
+
+CONNECTIVITY = "connectivity"
+TOLD = (MessageKind.ONSET, MessageKind.ESCALATION)
+
+
+class Links(Protocol):
+    """Addresses that stand in messages; None where the service does not know its own."""
+
+    def chart(self, unit_id: str, at: datetime) -> str | None:
+        """The unit's page at that moment."""
+
+    def acknowledge(self, incident_uid: str, recipient: str) -> str | None:
+        """Where this recipient acknowledges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One address on one channel; empty for channels with one receiver."""
+
+    channel: str
+    recipient: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Who wants to know of an event, and how often."""
+
+    targets: tuple[Target, ...] = ()
+    remind_after_s: tuple[float, ...] = ()
+    escalate_after_s: float | None = None
+    escalation_targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the desk needs to know beside the database."""
+
+    zone: str
+    links: Links
+    group_wait_s: float
+    people_channels: frozenset[str]
+    """Channels read by people: their messages wait to be grouped; machines get each at once."""
+
+
+def targets_of(
+    channels: Sequence[str], recipients: Sequence[str], takes_recipients: Mapping[str, bool]
+) -> list[Target]:
+    """Every address of a rule; channels that do not exist are left out."""
+    found: list[Target] = []
+    for channel in channels:
+        if channel not in takes_recipients:
+            continue
+        if takes_recipients[channel]:
+            found += [Target(channel, recipient) for recipient in recipients]
+        else:
+            found.append(Target(channel))
+    return list(dict.fromkeys(found))
+
+
+def facts_of(event: EventRow) -> EventFacts:
+    """An event as texts tell it."""
+    rule = event.rule_json or {}
+    return EventFacts(
+        rule_name=event.rule_name or f"rule {event.rule_id}",
+        sentence=event.detail or rule.get("words") or "",
+        level_name=None if event.metric == CONNECTIVITY else rule.get("level_name") or event.metric,
+        threshold_db=event.threshold_db,
+        severity=event.severity,
+        breach_at=event.breach_at or event.onset_at,
+        onset_at=event.onset_at,
+        onset_db=event.onset_value,
+        peak_db=event.peak_value,
+        peak_at=event.peak_at,
+        ended_at=event.clear_at,
+        end_reason=event.end_reason,
+        flags=event.flags,
+    )
+
+
+class Letters:
+    """Works in one transaction."""
+
+    def __init__(self, session: Session, now: datetime, surroundings: Surroundings) -> None:
+        self._session = session
+        self._now = now
+        self._around = surroundings
+        self._people: dict[str, RecipientRow | None] = {}
+
+    def enqueue(
+        self,
+        incident: IncidentRow,
+        event: EventRow,
+        kind: MessageKind,
+        stage: str,
+        target: Target,
+        subject: str,
+        body: Callable[[EventRow, str], str],
+        status: str = "pending",
+        at: datetime | None = None,
+    ) -> NotificationRow | None:
+        """A row, unless there is one for the same incident, kind, stage and address already."""
+        uid = hashlib.sha256(f"{incident.uid} {kind} {stage} {target.channel} {target.recipient}".encode()).hexdigest()
+        if self._session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid[:32])) is not None:
+            return None
+        text = body(event, self._around.zone)
+        not_before = at or self._earliest(target, kind, event.severity)
+        is_for_people = target.channel in self._around.people_channels
+        links = self._links(incident, event, target, kind)
+        row = NotificationRow(
+            uid=uid[:32],
+            incident_id=incident.id,
+            unit_id=event.unit_id,
+            kind=kind,
+            stage=stage,
+            severity=event.severity,
+            channel=target.channel,
+            recipient=target.recipient,
+            status=status,
+            not_before=not_before,
+            expires_at=not_before + timedelta(seconds=retry.keep_trying_s(is_for_people=is_for_people)),
+            attempts=0,
+            subject=subject,
+            body=text + "".join(f"\n{name}: {url}" for name, url in links.items()),
+            payload=self._payload(incident, event, kind, uid[:32], subject, links),
+            created_at=self._now,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return row
+
+    def _payload(
+        self,
+        incident: IncidentRow,
+        event: EventRow,
+        kind: MessageKind,
+        uid: str,
+        subject: str,
+        links: Mapping[str, str],
+    ) -> dict[str, Any]:
+        return {
+            "id": uid,
+            "kind": kind.value,
+            "unit_id": event.unit_id,
+            "incident": incident.uid,
+            "incident_kind": incident.kind,
+            "severity": incident.severity,
+            "is_active": self._is_anything_open(event.unit_id),
+            "summary": subject,
+            "event": event_view(event),
+            "links": dict(links),
+        }
+
+    def _is_anything_open(self, unit_id: str) -> bool:
+        """What a switch of that unit shows: on while any incident of it is open."""
+        wanted = select(IncidentRow.id).where(IncidentRow.unit_id == unit_id, IncidentRow.closed_at.is_(None))
+        return self._session.scalar(wanted.limit(1)) is not None
+
+    def _links(self, incident: IncidentRow, event: EventRow, target: Target, kind: MessageKind) -> dict[str, str]:
+        links = {"Chart": self._around.links.chart(event.unit_id, event.onset_at)}
+        if kind in (*TOLD, MessageKind.REMINDER) and target.recipient:
+            links["Acknowledge"] = self._around.links.acknowledge(incident.uid, target.recipient)
+        return {name: url for name, url in links.items() if url}
+
+    def _earliest(self, target: Target, kind: MessageKind, severity: str) -> datetime:
+        """Now for machines and what is urgent; else after the grouping wait, and not in quiet hours."""
+        if target.channel not in self._around.people_channels:
+            return self._now
+        is_red = severity == "red"
+        at = self._now
+        if kind is MessageKind.ONSET and not is_red:
+            at += timedelta(seconds=self._around.group_wait_s)
+        person = self._person(target.recipient)
+        if person is None or (is_red and not person.quiet_for_red):
+            return at
+        return quiet_until(at, person.quiet_start, person.quiet_end, person.timezone or self._around.zone) or at
+
+    def _person(self, address: str) -> RecipientRow | None:
+        if address not in self._people:
+            self._people[address] = self._session.get(RecipientRow, address) if address else None
+        return self._people[address]
+
+
+def onset_body(event: EventRow, zone: str) -> str:
+    """What an onset says."""
+    return texts.onset_body(event.unit_id, facts_of(event), zone)
+
+
+def reminder_body(event: EventRow, zone: str) -> str:
+    """What a reminder says."""
+    return texts.reminder_body(event.unit_id, facts_of(event), zone)
