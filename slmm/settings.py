@@ -23,7 +23,7 @@ from slmm.errors import Invalid
 
 PREFIX = "SLMM_"
 
-OWNED_ELSEWHERE = {"SLMM_TEST_REQUIRE", "SLMM_TEST_EXAMPLES", "SLMM_URL", "SLMM_TOKEN"}
+OWNED_ELSEWHERE = {"SLMM_TEST_REQUIRE", "SLMM_TEST_EXAMPLES", "SLMM_TEST_STEPS", "SLMM_URL", "SLMM_TOKEN"}
 """``SLMM_*`` names that the command line, scripts and tests read for themselves."""
 
 

@@ -193,6 +193,9 @@ class UnitAlerts:
         if run.window_from_s <= at_s < run.window_until_s:
             return []
         before, ended_s = run.window, run.window_until_s
+        if run.rule.schedule.is_always:
+            run.window, run.window_from_s, run.window_until_s = FOREVER, -math.inf, math.inf
+            return []
         if before is None and run.state.phase is not Phase.IDLE:  # restored from an earlier run of the service
             before = run.rule.schedule.window_at(self._clock.instant(run.state.last_s))
             ended_s = self._clock.steady_s(before.ends_at) if before else at_s
@@ -203,9 +206,6 @@ class UnitAlerts:
         return run.apply(machine.close_window(run.rule, run.state, ended_s if math.isfinite(ended_s) else at_s))
 
     def _look_up_window(self, run: RuleRun, at_s: float) -> None:
-        if run.rule.schedule.is_always:
-            run.window, run.window_from_s, run.window_until_s = FOREVER, -math.inf, math.inf
-            return
         coming = run.rule.schedule.next_window(self._clock.instant(at_s))
         run.window, run.window_from_s, run.window_until_s = None, at_s, at_s + LOOK_AGAIN_S
         if coming is None:
