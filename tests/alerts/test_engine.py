@@ -192,6 +192,16 @@ def test_another_threshold_ends_the_event_and_needs_new_evidence(bench: Bench) -
     assert bench.office.rules.get("a", rule_id).version == 2
 
 
+def test_evidence_for_what_a_rule_said_before_does_not_come_back_with_a_restart(bench: Bench) -> None:
+    rule_id = bench.add(duration_s=10)
+    bench.series("90x9")
+    bench.engine.scribe.flush(checkpoint_all=True)
+    bench.office.rules.change("a", rule_id, {"threshold_db": 84.0})
+    bench.restart()
+    bench.series("90x8")
+    assert bench.events == []
+
+
 def test_another_name_or_delay_keeps_the_event(bench: Bench) -> None:
     rule_id = bench.add(duration_s=2)
     bench.series("90x5")
