@@ -1,4 +1,4 @@
-"""Server-rendered pages: all units, one unit, and the description of the interface."""
+"""Server-rendered pages: all units, one unit, the inbox, and the description of the interface."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def roster() -> Response:
 def unit(unit_id: str) -> str:
     """One unit, live."""
     return render_template("unit.html", device=context.device(unit_id))
+
+
+@blueprint.get("/alerts")
+@role("viewer")
+def alerts() -> str:
+    """The inbox: what is open, what was, and what to do about it."""
+    return render_template("alerts.html")
 
 
 @blueprint.get("/docs")

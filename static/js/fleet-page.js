@@ -1,5 +1,6 @@
 // The page of all units: a tile each, fed by one event stream.
 
+import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
 import * as format from "./format.js";
 import { showLink } from "./link.js";
@@ -10,6 +11,7 @@ const SPARK_S = 300;
 const tiles = document.getElementById("tiles");
 const template = document.getElementById("tile");
 const clock = new ServerClock();
+const badge = new AlertBadge();
 const units = new Map();
 let isCurrent = false;
 
@@ -143,10 +145,14 @@ async function begin() {
       redraw();
     },
     onRoster: load,
+    onAlert: (payload) => badge.hear(payload),
     onState(state, detail) {
       showLink(state, detail);
       if (state === "waiting") isCurrent = false;
-      else if (state === "live" && !isCurrent) load();
+      else if (state === "live" && !isCurrent) {
+        load();
+        badge.refresh();
+      }
     },
   });
   setInterval(redraw, 500);

@@ -6,7 +6,7 @@
 //   const client = new SlmmClient({ units: ["site-north"], onFrame: (frame) => … });
 //   client.close();
 //
-// Options: base ("" = this host), units (null = all), lastEventId ("earliest" = all the server still
+// Options: base ("" = this host), path (of another event stream), units (null = all), lastEventId ("earliest" = all the server still
 // holds), ticket (an async function that gives a stream ticket, for a service that asks who comes; it is called
 // for every new connection), onFrame, onStatus, onRoster, onAlert (JSON objects), onState ("connecting", "live",
 // "waiting", "closed"; and a sentence), silenceMs (after which a mute stream counts as dead).
@@ -18,7 +18,7 @@ const SETTLED_MS = 500;
 
 export class SlmmClient {
   constructor(options = {}) {
-    this.options = { base: "", units: null, lastEventId: "", silenceMs: 60000, ...options };
+    this.options = { base: "", path: "/api/nl43/_monitor/events", units: null, lastEventId: "", silenceMs: 60000, ...options };
     this.lastEventId = this.options.lastEventId;
     this.failures = 0;
     this.isClosed = false;
@@ -34,7 +34,7 @@ export class SlmmClient {
     if (this.options.units) query.set("units", this.options.units.join(","));
     if (this.lastEventId) query.set("last_event_id", this.lastEventId);
     if (this.ticket) query.set("ticket", this.ticket);
-    return `${this.options.base}/api/nl43/_monitor/events?${query}`;
+    return `${this.options.base}${this.options.path}?${query}`;
   }
 
   open() {

@@ -1,0 +1,99 @@
+// The story of an event: what happened to it, and who was told through which channel with what outcome.
+
+import * as words from "./alert-words.js";
+import { call } from "./api.js";
+
+const AGAIN_MS = 3000;
+
+function line(list, text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  list.append(item);
+  return item;
+}
+
+function part(place, title, tag, empty, count) {
+  const heading = document.createElement("h4");
+  heading.textContent = title;
+  const list = document.createElement(tag);
+  place.append(heading, list);
+  if (count === 0) {
+    list.replaceWith(Object.assign(document.createElement("p"), { textContent: empty }));
+  }
+  return list;
+}
+
+function happened(event, { kind, at, value, actor, reason }, clock) {
+  const level = words.figure(event, value);
+  const why = reason ? (kind === "ended" ? words.endReason(reason) : reason) : "";
+  const tail = [level, actor ? `by ${actor}` : "", why].filter(Boolean).join(", ");
+  return `${clock.moment(at)}: ${words.transition(kind)}${tail ? `, ${tail}` : ""}`;
+}
+
+function told(message, clock) {
+  const to = message.recipient ? `${message.recipient} through ${message.channel}` : `through ${message.channel}`;
+  const when = message.sent_at ? ` at ${clock.moment(message.sent_at)}` : "";
+  const tries = message.attempts > 1 ? ` after ${message.attempts} tries` : "";
+  const error = message.last_error && message.status !== "sent" ? `: ${message.last_error}` : "";
+  return `${message.subject} – ${to}: ${words.delivery(message.status)}${when}${tries}${error}`;
+}
+
+export class Story {
+  constructor(details, clock) {
+    this.details = details;
+    this.place = details.querySelector(".story-text");
+    this.clock = clock;
+    details.addEventListener("toggle", () => this.load());
+  }
+
+  async load() {
+    clearTimeout(this.again);
+    if (!this.details.open || !this.eventId) return;
+    try {
+      this.show(await call(`/_alerts/events/${this.eventId}`));
+    } catch (error) {
+      this.place.textContent = `The story could not be loaded: ${error.message}`;
+    }
+  }
+
+  show({ event, transitions, messages }) {
+    // Only what is new is written: the button that has the focus must not be made anew under the hand.
+    const told = JSON.stringify([event.uid, transitions, messages]);
+    if (told !== this.told) this.write(event, transitions, messages);
+    this.told = told;
+    if (messages.some(({ status }) => status === "pending" || status === "sending")) {
+      this.again = setTimeout(() => this.load(), AGAIN_MS);
+    }
+  }
+
+  write(event, transitions, messages) {
+    const hadFocus = this.place.contains(document.activeElement);
+    this.place.replaceChildren();
+    const steps = part(this.place, `What happened (${this.clock.zone})`, "ol", "Nothing was recorded: it is from an earlier version.", transitions.length);
+    for (const step of transitions) line(steps, happened(event, step, this.clock));
+    const sent = part(this.place, "Who was told", "ul", "Nobody: no message belongs to it.", messages.length);
+    for (const message of messages.toReversed()) {
+      const item = line(sent, told(message, this.clock));
+      if (message.status === "dead") item.append(" ", this.button(message));
+    }
+    if (hadFocus) this.details.querySelector("summary").focus();
+  }
+
+  button(message) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Send again";
+    button.setAttribute("aria-label", `Send again to ${message.recipient || message.channel}`);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        await call(`/_alerts/messages/${message.uid}/redeliver`, { method: "POST" });
+        await this.load();
+      } catch (error) {
+        button.disabled = false;
+        button.after(` ${error.message}`);
+      }
+    });
+    return button;
+  }
+}
