@@ -68,7 +68,12 @@ class Fleet:
         self._is_running = True
         signals.roster_changed.connect(self.on_roster, weak=False)
         for device in self._roster.all():
-            self._employ(device, first_delay_s=random.uniform(0, SPREAD_S))
+            self._employ(device, first_delay_s=random.uniform(0, self._spread_s(device.unit_id)))
+
+    def _spread_s(self, unit_id: str) -> float:
+        """A unit whose alert rules want a reading every second cannot wait for five."""
+        wanted_s = self._alert_demands.get(unit_id, NO_RULES).interval_s
+        return SPREAD_S if wanted_s is None else min(SPREAD_S, max(self._times.pacing_s, wanted_s))
 
     def stop(self) -> None:
         """Let every worker finish its exchange, then close every connection; takes STOP_WITHIN_S at most."""

@@ -52,7 +52,8 @@ def running_sink(*options: str) -> Iterator[RunningSink]:
         assert process.stdout is not None
         try:
             with gevent.Timeout(20, AssertionError("the sink did not come up")):
-                yield RunningSink(process, json.loads(process.stdout.readline())["port"])
+                port = json.loads(process.stdout.readline())["port"]
+            yield RunningSink(process, port)
         finally:
             process.kill()
 
