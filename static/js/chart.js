@@ -30,11 +30,18 @@ export class LevelChart {
     this.place = place;
     this.now = now;
     this.windowS = 300;
+    this.momentS = null; // in the middle of the window, instead of the present at its end
     this.data = [[], [], []];
     this.onPoint = () => {};
     this.build();
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(place);
     dark.addEventListener("change", () => this.build());
+  }
+
+  get window() {
+    const nowS = this.now();
+    const endS = this.momentS === null ? nowS : Math.min(nowS, this.momentS + this.windowS / 2);
+    return [endS - this.windowS, endS];
   }
 
   size() {
@@ -56,15 +63,30 @@ export class LevelChart {
       ...this.size(),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
-      hooks: { setCursor: [() => this.onPoint()] },
+      hooks: { setCursor: [() => this.onPoint()], draw: [(plot) => this.drawMoment(plot)] },
       scales: {
-        x: { time: true, range: () => [this.now() - this.windowS, this.now()] },
+        x: { time: true, range: () => this.window },
         y: { range: levelRange },
       },
       axes: [{ ...axis, size: 32, space: 80, values: times }, { ...axis, size: 44, space: 20, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) }],
       series: [{}, line("Lp", "--lp", 1.25), line("Leq", "--leq", 2.5)],
     };
     this.plot = new uPlot(options, this.data, this.place);
+  }
+
+  drawMoment({ ctx, bbox, valToPos }) {
+    if (this.momentS === null) return;
+    const x = Math.round(valToPos(this.momentS, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) return;
+    ctx.save();
+    ctx.strokeStyle = colour("--lost");
+    ctx.lineWidth = 2 * devicePixelRatio;
+    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.restore();
   }
 
   // The point under the pointer: its time, Lp and Leq; null when the pointer is elsewhere.
@@ -76,7 +98,7 @@ export class LevelChart {
   }
 
   show(columns) {
-    const from = this.now() - this.windowS - 120;
+    const from = this.window[0] - 120;
     const start = Math.max(0, columns[0].findIndex((time) => time >= from));
     this.data = columns.map((column) => column.slice(start));
     this.plot.setData(this.data);

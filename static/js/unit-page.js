@@ -1,11 +1,14 @@
 // The page of one unit: figures, chart and control, fed by one event stream.
 
+import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
+import { Moment } from "./chart-moment.js";
 import { LevelChart } from "./chart.js";
 import * as format from "./format.js";
 import { showLink } from "./link.js";
 import { SlmmClient } from "./slmm-client.js";
 import { ServerClock, UnitStore } from "./store.js";
+import { UnitAlerts } from "./unit-alerts.js";
 
 const GRID = ["lmax", "lmin", "lpeak", "le", "ln1", "ln2", "ln3", "ln4", "ln5"];
 const unit = document.getElementById("unit");
@@ -16,13 +19,16 @@ const byId = (id) => document.getElementById(id);
 const clock = new ServerClock();
 const store = new UnitStore(unitId, clock);
 const chart = new LevelChart(byId("chart"), () => clock.now() / 1000);
-const cells = buildGrid();
-const BUTTONS = [byId("start"), byId("stop")].filter(Boolean); // only for those who may
-const MOMENT = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 let isDrawn = true;
 let isAsking = false;
 let isCurrent = false;
 let client;
+const moment = new Moment(chart, chooseWindow);
+const alerts = new UnitAlerts(unitId, () => clock.now());
+const badge = new AlertBadge();
+const cells = buildGrid();
+const BUTTONS = [byId("start"), byId("stop")].filter(Boolean); // only for those who may
+const MOMENT = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
 function buildGrid() {
   const found = {};
@@ -96,6 +102,8 @@ function draw() {
   for (const button of BUTTONS) button.disabled = isAsking || view.isRemoved;
   drawLabels();
   drawFigures(view);
+  alerts.tick();
+  moment.explain(store.columns);
   chart.show(store.columns);
 }
 
@@ -119,10 +127,10 @@ async function command(verb) {
   redraw();
 }
 
-function chooseWindow(button) {
-  chart.windowS = Number(button.dataset.windowS);
-  for (const other of document.querySelectorAll("[data-window-s]")) {
-    other.setAttribute("aria-pressed", String(other === button));
+function chooseWindow(seconds) {
+  chart.windowS = seconds;
+  for (const button of document.querySelectorAll("[data-window-s]")) {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.windowS) === seconds));
   }
   redraw();
 }
@@ -135,7 +143,9 @@ async function load() {
     const entry = devices.find((device) => device.unit_id === unitId);
     if (entry) {
       store.known(entry);
-      store.backfill((await call(`${path}/history?hours=2`)).readings);
+      store.backfill((await call(`${path}/history?hours=${moment.hours}`)).readings);
+      moment.isLoaded = true;
+      await alerts.load();
     } else {
       store.isRemoved = true;
     }
@@ -156,7 +166,7 @@ function removed() {
 async function begin() {
   text("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
   for (const button of document.querySelectorAll("[data-window-s]")) {
-    button.addEventListener("click", () => chooseWindow(button));
+    button.addEventListener("click", () => chooseWindow(Number(button.dataset.windowS)));
   }
   for (const button of BUTTONS) button.addEventListener("click", () => command(button.id));
   chart.onPoint = redraw;
@@ -174,10 +184,17 @@ async function begin() {
       redraw();
     },
     onRoster: ({ change }) => (change === "removed" ? removed() : load()),
+    onAlert(payload) {
+      badge.hear(payload);
+      alerts.hear(payload);
+    },
     onState(state, detail) {
       showLink(state, detail);
       if (state === "waiting") isCurrent = false;
-      else if (state === "closed" || (state === "live" && !isCurrent)) load();
+      else if (state === "closed" || (state === "live" && !isCurrent)) {
+        load();
+        badge.refresh();
+      }
     },
   });
   setInterval(redraw, 500);

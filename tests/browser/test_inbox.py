@@ -150,3 +150,47 @@ def test_only_what_begins_is_read_aloud_and_only_once(
     assert browser.evaluate("[...document.querySelectorAll('[aria-live=assertive]')].map(e => e.id)") == [
         "announcements"
     ]
+
+
+def test_the_page_of_a_unit_shows_its_open_alerts_and_leads_to_them(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    make_rule(running, "meter-0", "Night", severity="red")
+    make_rule(running, "meter-1", "Day")
+    strip = "document.querySelectorAll('#unit-alert-list li').length"
+    emulator.client.offset(1, LOUD_DB)
+    wait_for_open(running, 1)
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(f"{FOLLOWED} && document.title === '(1) meter-0 · SLMM'")
+    assert browser.evaluate("document.querySelector('#unit-alerts').hidden")  # that of another unit
+    emulator.client.offset(0, LOUD_DB)
+    browser.until(f"{strip} === 1", 30)
+    browser.until("document.title === '(2) meter-0 · SLMM'")
+    shown = browser.text("#unit-alert-list")
+    for words in ("Red", "Night: L", ", above 85.0 dB, active", "since "):
+        assert words in shown
+    assert [line.split(",")[0] for line in browser.evaluate(SPOKEN)] == ["Red alert"]
+    browser.click("#unit-alerts a")
+    browser.until("location.search === '?unit=meter-0'")
+    browser.until(f"{count(OPEN)} === 1")
+    emulator.client.offset(0, 0)
+    wait_for_open(running, 1)
+    browser.open(f"{running.url}/unit/meter-0")
+    browser.until(FOLLOWED)
+    assert browser.evaluate(SPOKEN) == []  # the feed tells once more what was; it is not news
+    browser.until("document.querySelector('#unit-alerts').hidden")
+
+
+def test_the_chart_shows_a_moment_of_the_past_and_goes_back_to_live(running: RunningServer, browser: Browser) -> None:
+    eventually(lambda: running.get("/meter-0/history")["readings"], 30)
+    at = running.get("/meter-0/history")["readings"][0]["timestamp"]
+    browser.open(f"{running.url}/unit/meter-0?at={at}")
+    browser.until("document.querySelector('#moment-text').textContent.startsWith('Around ')")
+    assert browser.text("[data-window-s][aria-pressed=true]") == "30 min"
+    browser.click("#moment-end")
+    browser.until("location.search === '' && document.querySelector('#moment').hidden")
+    assert browser.evaluate("document.activeElement.textContent") == "30 min"
+    browser.open(f"{running.url}/unit/meter-0?at=2020-01-01T00:00:00Z")
+    browser.until("document.querySelector('#moment-text').textContent.includes('the trail reaches back to')")
+    browser.open(f"{running.url}/unit/meter-0?at=yesterday")
+    browser.until("document.querySelector('#moment-text').textContent.startsWith('“yesterday” is no moment')")

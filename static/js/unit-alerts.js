@@ -1,0 +1,57 @@
+// The open alerts of one unit, in a strip under the verdict.
+
+import { byUrgency, isOpen, period, ruleName, sentence, severity, state, ZoneClock } from "./alert-words.js";
+import { call } from "./api.js";
+
+export class UnitAlerts {
+  constructor(unitId, now) {
+    this.path = `/${encodeURIComponent(unitId)}/alerts/events?state=open`;
+    this.now = now;
+    this.strip = document.getElementById("unit-alerts"); // only for those who may see alerts
+    this.list = document.getElementById("unit-alert-list");
+    this.events = new Map();
+    this.clock = new ZoneClock(); // the browser's zone, as in the chart below
+  }
+
+  async load() {
+    if (!this.strip) return;
+    const { events } = await call(this.path);
+    this.events = new Map(events.map((event) => [event.id, event]));
+    this.draw();
+  }
+
+  hear({ event }) {
+    if (!this.strip) return;
+    if (isOpen(event)) this.events.set(event.id, event);
+    else this.events.delete(event.id);
+    this.draw();
+  }
+
+  draw() {
+    const open = [...this.events.values()].sort(byUrgency);
+    this.strip.hidden = open.length === 0;
+    this.strip.dataset.severity = open[0]?.severity ?? "";
+    this.list.replaceChildren(...open.map((event) => this.entry(event)));
+    this.tick();
+  }
+
+  entry(event) {
+    const item = document.createElement("li");
+    const mark = Object.assign(document.createElement("span"), { className: "severity", textContent: severity(event) });
+    mark.dataset.severity = event.severity;
+    const what = document.createElement("span");
+    what.textContent = ` ${ruleName(event)}: ${sentence(event)}, ${state(event).text} `;
+    const since = Object.assign(document.createElement("span"), { className: "event-when" });
+    since.dataset.eventId = event.id;
+    item.append(mark, what, since);
+    return item;
+  }
+
+  // How long it has lasted.
+  tick() {
+    for (const since of this.list?.querySelectorAll("[data-event-id]") ?? []) {
+      const text = period(this.events.get(Number(since.dataset.eventId)), this.clock, this.now());
+      if (since.textContent !== text) since.textContent = text;
+    }
+  }
+}
