@@ -115,6 +115,7 @@ def _create_states() -> None:
     op.create_table(
         "alert_transitions",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(24)),
         sa.Column("event_uid", sa.String(32)),
         sa.Column("rule_id", sa.Integer(), nullable=False),
         sa.Column("unit_id", sa.String(64), nullable=False),
@@ -125,6 +126,7 @@ def _create_states() -> None:
         sa.Column("actor", sa.String(128)),
         sa.Column("reason", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_alert_transitions"),
+        sa.UniqueConstraint("key", name="uq_alert_transitions_key"),
     )
     op.create_index("ix_alert_transitions_event_uid", "alert_transitions", ["event_uid"])
     op.create_index("ix_alert_transitions_written_at", "alert_transitions", ["written_at"])

@@ -273,7 +273,8 @@ class Outbox:
     def counts(self) -> dict[str, int]:
         """How many messages are in which state."""
         wanted = select(NotificationRow.status, func.count()).group_by(NotificationRow.status)
-        return self._database.read(lambda session: dict(session.execute(wanted).tuples().all()))
+        rows = self._database.read(lambda session: list(session.execute(wanted)))
+        return {row[0]: row[1] for row in rows}
 
 
 def _next_reminder(session: Session, row: NotificationRow, now: datetime) -> None:

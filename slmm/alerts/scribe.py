@@ -79,9 +79,9 @@ class Scribe:
 
     def stop(self) -> None:
         """Write what is left; takes STOP_WITHIN_S at most."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-        with gevent.Timeout(STOP_WITHIN_S, False):
+        with gevent.Timeout(STOP_WITHIN_S, False), self.turn:  # after what is being written
+            if self._greenlet is not None:
+                self._greenlet.kill()
             self.flush(checkpoint_all=True)
         if self._records or self._contacts:
             logger.error("stopped with %d alert changes that could not be written", len(self._records))
@@ -110,8 +110,7 @@ class Scribe:
             self._news.wait()
             self._news.clear()
             try:
-                with self.turn:
-                    is_written = self.flush()
+                is_written = self.flush()
             except Exception as error:
                 is_written = False
                 self.last_error = str(error)
@@ -122,6 +121,10 @@ class Scribe:
 
     def flush(self, *, checkpoint_all: bool = False) -> bool:
         """Write everything that waits; tells whether it went well. What failed stays, in order."""
+        with self.turn:
+            return self._flush(checkpoint_all=checkpoint_all)
+
+    def _flush(self, *, checkpoint_all: bool) -> bool:
         now_s = self._clock.now_s()
         records, contacts = list(self._records), list(self._contacts)
         touched = {record.rule.rule_id for record in records}

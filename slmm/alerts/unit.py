@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from slmm.alerts import machine, watchdog
 from slmm.alerts.clock import SteadyClock
@@ -50,6 +50,8 @@ class Record:
     event_uid: str | None
     flags: tuple[str, ...] = ()
     actor: str | None = None
+    key: str = field(default_factory=lambda: secrets.token_hex(12))
+    """Written once only, however often it is tried."""
 
 
 class RuleRun:

@@ -83,6 +83,8 @@ class Writer:
         """Everything in the order it happened; raises what the database raises."""
         told: list[Written] = []
         for record, facts, wishes in self._batch.records:
+            if self._is_written(record):  # the commit went through, and only its answer was lost
+                continue
             event = self._write_record(record, facts, wishes)
             self._keep_transition(record, event)
             if event is not None:
@@ -91,6 +93,10 @@ class Writer:
         told += [written for contact in self._batch.contacts if (written := self._write_contact(contact))]
         self._save_states()
         return told
+
+    def _is_written(self, record: Record) -> bool:
+        wanted = select(TransitionRow.id).where(TransitionRow.key == record.key)
+        return self._session.scalar(wanted) is not None
 
     def _write_record(self, record: Record, facts: dict[str, Any], wishes: Wishes) -> EventRow | None:
         change = record.change
@@ -223,6 +229,7 @@ class Writer:
         change = record.change
         self._session.add(
             TransitionRow(
+                key=record.key,
                 event_uid=event.uid if event else record.event_uid,
                 rule_id=record.rule.rule_id,
                 unit_id=record.rule.unit_id,

@@ -17,7 +17,8 @@ from slmm.web.problems import problem
 
 logger = logging.getLogger(__name__)
 
-_SECRET_WORDS = ("password", "secret", "code", "token")
+_SECRET_WORDS = ("password", "secret", "code", "token", "url", "headers")
+"""Parts of names; the URL of a channel may hold its key."""
 LONGEST_VALUE = 200
 _NEVER_TOLD = frozenset({404, 405, 415})
 """What names no view, or nothing that could have been done."""
@@ -42,6 +43,8 @@ def _detail() -> dict[str, Any] | None:
 def _shown(name: str, value: object) -> object:
     if any(word in name.lower() for word in _SECRET_WORDS):
         return "***"
+    if isinstance(value, dict):  # the settings of a channel: what it does not know to be harmless is not told
+        return {str(inner)[:LONGEST_VALUE]: _shown(str(inner), inside) for inner, inside in list(value.items())[:50]}
     text = value if isinstance(value, (int, float, bool, type(None))) else str(value)
     return text[:LONGEST_VALUE] if isinstance(text, str) else text
 

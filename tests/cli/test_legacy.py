@@ -132,6 +132,25 @@ def test_everything_sound_is_taken_and_the_rest_is_told_with_its_reason(
     assert told == [("gone", "ada", None), ("north", "ada", "Night")]
 
 
+def test_of_several_open_events_the_newest_of_a_known_rule_stays_open(run: Run, old: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(old)) as db, db:
+        event = (
+            "insert into alert_events values (?, ?, 'north', 'Night', ?, 55.0, ?, 57.5, 61.0, "
+            "null, 'active', null, null, null)"
+        )
+        for number, rule, metric, onset in (
+            (11, 7, "leq", "2026-05-01 01:00:00"),
+            (12, 7, "leq", "2026-05-01 02:00:00"),
+            (13, 99, "leq", "2026-05-01 03:00:00"),
+            (14, 0, "connectivity", "2026-05-01 04:00:00"),
+        ):
+            db.execute(event, (number, rule, metric, onset))
+    assert run("import-0.4", str(old)).code in (0, 3)
+    with closing(sqlite3.connect(tmp_path / "data/slmm.db")) as db:
+        still_open = db.execute("select onset_at from alert_events where clear_at is null order by 1").fetchall()
+    assert [onset[:19] for (onset,) in still_open] == ["2026-05-01 02:00:00", "2026-05-01 04:00:00"]
+
+
 def test_a_dry_run_says_the_same_and_does_nothing(run: Run, old: Path) -> None:
     looked = run("import-0.4", str(old), "--dry-run", "--json")
     assert counts(looked)["readings"] == (50, 0, 2)

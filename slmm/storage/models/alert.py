@@ -155,6 +155,8 @@ class TransitionRow(Base):
     __tablename__ = "alert_transitions"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str | None] = mapped_column(String(24), unique=True)
+    """What makes writing it a second time harmless."""
     event_uid: Mapped[str | None] = mapped_column(String(32), index=True)
     rule_id: Mapped[int]
     unit_id: Mapped[str] = mapped_column(String(64))
