@@ -16,6 +16,8 @@ STREAM_SAMPLE_S = 0.1
 STREAM_BIN_S = 1.0
 HALF_STEP_DB = 0.05
 MOST_ROUNDING_DB = 1.0
+MOST_SPAN = 1.5
+"""Exposure levels further apart than this part of the window say nothing about the window."""
 
 
 def energy(level_db: float) -> float:
@@ -53,7 +55,7 @@ class StreamWindow:
 
     def add(self, at_s: float, leq_db: float) -> None:
         """The Leq of the 100 ms that end at *at_s*."""
-        began_s = math.floor(at_s / STREAM_BIN_S) * STREAM_BIN_S
+        began_s = math.floor((at_s - STREAM_SAMPLE_S / 2) / STREAM_BIN_S) * STREAM_BIN_S  # the end is not its own
         if not self._bins or self._bins[-1].began_s < began_s:
             self._bins.append(_Bin(began_s))
         newest = self._bins[-1]
@@ -106,8 +108,10 @@ class ExposureWindow:
         """The level at this time; the reading nearest the window's begin stands for it."""
         if len(self._points) < 2:
             return Rolling(None, 0.0)
-        first, last = self._points[0], self._points[-1]
+        first, last = self._begin(), self._points[-1]
         span_s = last[0] - first[0]
+        if span_s > self.window_s * MOST_SPAN:  # the energy of the silence cannot be told apart from what was before
+            return Rolling(None, 0.0)
         coverage = min(1.0, span_s / self.window_s)
         if coverage < LEAST_COVERAGE or now_s - last[0] > self.window_s * (1 - LEAST_COVERAGE):
             return Rolling(None, coverage)
@@ -121,6 +125,12 @@ class ExposureWindow:
         if 10.0 * math.log10(nominal / least) >= MOST_ROUNDING_DB:
             return Rolling(None, coverage, needs_stream=True)
         return Rolling(10.0 * math.log10(nominal / span_s), coverage)
+
+    def _begin(self) -> tuple[float, float]:
+        """The reading nearest the window's begin: the last one before it or the one after."""
+        begins_s = self._points[-1][0] - self.window_s
+        candidates = (self._points[0], self._points[1] if len(self._points) > 2 else self._points[0])
+        return min(candidates, key=lambda point: abs(point[0] - begins_s))
 
     def clear(self) -> None:
         """Forget everything."""

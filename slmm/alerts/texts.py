@@ -69,12 +69,18 @@ def onset_subject(unit_id: str, event: EventFacts, word: str = "") -> str:
     """``RED m2: Night, LAF 72.1 dB``."""
     mark = word or event.severity.upper()
     figure = f", {event.level_name} {event.onset_db:.1f} dB" if event.level_name and event.onset_db is not None else ""
-    return f"{mark} {stem(unit_id, event)}{figure}"[:LONGEST_SUBJECT]
+    return _fitted(f"{mark} {stem(unit_id, event)}", figure)
 
 
 def end_subject(unit_id: str, event: EventFacts, word: str) -> str:
     """``Cleared m2: Night``."""
-    return f"{word} {stem(unit_id, event)}"[:LONGEST_SUBJECT]
+    return _fitted(f"{word} {stem(unit_id, event)}")
+
+
+def _fitted(begin: str, figure: str = "") -> str:
+    """No longer than a subject may be; what is cut is the name, not the level."""
+    room = LONGEST_SUBJECT - len(figure)
+    return (begin if len(begin) <= room else begin[: room - 1] + "…") + figure
 
 
 def onset_body(unit_id: str, event: EventFacts, zone: str) -> str:

@@ -55,8 +55,8 @@ def due_s(watch: Watch, limits: Limits) -> float | None:
 
 
 def lost(watch: Watch) -> Watch:
-    """It is an alarm now, for silence or because the meter cannot be reached."""
-    return replace(watch, is_lost=True)
+    """It is an alarm now, for silence or because the meter cannot be reached; what came before does not end it."""
+    return replace(watch, is_lost=True, last_s=None, stretch_from_s=None)
 
 
 def paused(watch: Watch, at_s: float) -> Watch:
