@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3.openapi import OpenAPI
 
-from slmm.web import audit, context, gate, guard, limits, pages, problems, stream, websocket
+from slmm.web import acknowledge, audit, context, gate, guard, limits, pages, problems, stream, websocket
 from slmm.web.api import (
     accounts,
     alerts,
@@ -54,5 +54,6 @@ def register(app: OpenAPI) -> None:
         app.register_api(module.api)
     app.register_api(system.health_api)
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(acknowledge.blueprint)
     stream.register(app)
     websocket.register(app)

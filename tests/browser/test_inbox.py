@@ -1,13 +1,16 @@
 """The inbox in a real browser: what begins appears by itself, what is done about it is seen, nothing cries twice."""
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
 
+from slmm.alerts.links import LinkMaker
 from slmm.emulator.process import RunningEmulator
+from slmm.storage.secrets import KEY_FILE, SecretBox
 from tests.browser.conftest import Browser
 from tests.conftest import eventually
 from tests.server import RunningServer
@@ -194,3 +197,24 @@ def test_the_chart_shows_a_moment_of_the_past_and_goes_back_to_live(running: Run
     browser.until("document.querySelector('#moment-text').textContent.includes('the trail reaches back to')")
     browser.open(f"{running.url}/unit/meter-0?at=yesterday")
     browser.until("document.querySelector('#moment-text').textContent.startsWith('“yesterday” is no moment')")
+
+
+def test_the_link_in_a_message_acknowledges_with_one_press(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    make_rule(running, "meter-0", "Night")
+    emulator.client.offset(0, LOUD_DB)
+    wait_for_open(running, 1)
+    database = sqlite3.connect(f"file:{running.directory}/data/slmm.db?mode=ro", uri=True)
+    ((incident_uid,),) = database.execute("SELECT uid FROM alert_incidents").fetchall()
+    database.close()
+    box = SecretBox.open(running.directory / "data" / KEY_FILE)
+    link = LinkMaker(running.url, box.derived_key("acknowledgement links")).acknowledge(incident_uid, "ada@example.org")
+    browser.resize(390, 800)
+    browser.open(str(link))
+    assert "not acknowledged" in browser.text(".event")
+    assert running.get("/_alerts/summary")["unacknowledged"] == 1
+    browser.click("form button")
+    browser.until("document.querySelector('.about')?.textContent === 'Thank you, acknowledged by ada@example.org.'")
+    assert running.get("/_alerts/events")["events"][0]["acknowledged_by"] == "ada@example.org"
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
