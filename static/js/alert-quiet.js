@@ -51,7 +51,7 @@ export class Snoozes {
     const what = shelf.rule_id === null ? `all of ${shelf.unit_id}` : `${shelf.unit_id}, rule ${this.names.get(shelf.rule_id)}`;
     item.querySelector(".snooze-what").textContent = what;
     const once = shelf.one_shot ? " or the next return to normal" : "";
-    item.querySelector(".snooze-when").textContent = `until ${clock.moment(shelf.until)} ${clock.zone}${once}, by ${shelf.created_by}`;
+    item.querySelector(".snooze-when").textContent = `until ${clock.minute(shelf.until)} ${clock.zone}${once}, by ${shelf.created_by}`;
     item.querySelector(".event-note").textContent = shelf.reason;
     const button = item.querySelector("[data-end]");
     button.setAttribute("aria-label", `End now: ${what}`);

@@ -3,7 +3,8 @@
 import * as words from "./alert-words.js";
 import { call } from "./api.js";
 
-const AGAIN_MS = 3000;
+const SOON_MS = 3000;
+const LATER_MS = 30000; // reminders wait for long
 
 function line(list, text) {
   const item = document.createElement("li");
@@ -61,9 +62,9 @@ export class Story {
     const told = JSON.stringify([event.uid, transitions, messages]);
     if (told !== this.told) this.write(event, transitions, messages);
     this.told = told;
-    if (messages.some(({ status }) => status === "pending" || status === "sending")) {
-      this.again = setTimeout(() => this.load(), AGAIN_MS);
-    }
+    const waiting = messages.filter(({ status }) => status === "pending" || status === "sending");
+    const isSoon = waiting.some((message) => Date.parse(message.not_before) < Date.now() + LATER_MS);
+    if (waiting.length) this.again = setTimeout(() => this.load(), isSoon ? SOON_MS : LATER_MS);
   }
 
   write(event, transitions, messages) {

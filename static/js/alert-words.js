@@ -113,6 +113,7 @@ export class ZoneClock {
     this.dates = format({ dateStyle: "medium" });
     this.times = format({ timeStyle: "medium" });
     this.moments = format({ dateStyle: "medium", timeStyle: "medium" });
+    this.minutes = format({ dateStyle: "medium", timeStyle: "short" });
     this.zone = this.dates.resolvedOptions().timeZone;
   }
 
@@ -126,6 +127,10 @@ export class ZoneClock {
 
   moment(stamp) {
     return this.moments.format(Date.parse(stamp));
+  }
+
+  minute(stamp) {
+    return this.minutes.format(Date.parse(stamp));
   }
 }
 

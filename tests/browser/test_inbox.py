@@ -1,8 +1,13 @@
 """The inbox in a real browser: what begins appears by itself, what is done about it is seen, nothing cries twice."""
 
+import json
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +16,7 @@ import requests
 from slmm.alerts.links import LinkMaker
 from slmm.emulator.process import RunningEmulator
 from slmm.storage.secrets import KEY_FILE, SecretBox
+from tests.alerts.http_receiver import Reply, running_receiver
 from tests.browser.conftest import Browser
 from tests.conftest import eventually
 from tests.server import RunningServer
@@ -46,6 +52,43 @@ def running(server: Callable[..., RunningServer], emulator: RunningEmulator) -> 
     return started
 
 
+WITH_KEYBOARD = """
+from tests.browser import driver
+driver.Driver.press = lambda self, key: self.page.keyboard.press(key)
+driver.Driver.type = lambda self, text: self.page.keyboard.type(text)
+driver.main()
+"""
+
+
+@pytest.fixture
+def typist(browser: Browser) -> Iterator[Browser]:
+    """A browser with a keyboard."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITH_KEYBOARD, chromium], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        assert json.loads(process.stdout.readline()) == "ready"
+        one = Browser(process)
+        yield one
+        assert one.complaints() == []
+        process.stdin.close()
+        process.wait(20)
+
+
+def select(browser: Browser, selector: str, value: str) -> None:
+    """Choose from a list, as a person does."""
+    browser.evaluate(
+        f"""(() => {{
+          const list = document.querySelector({selector!r});
+          list.value = {value!r};
+          list.dispatchEvent(new Event('change', {{ bubbles: true }}));
+        }})()"""
+    )
+
+
 def make_rule(server: RunningServer, unit_id: str, name: str, **members: Any) -> int:
     """A rule that fires with the first loud sample and clears with the first quiet one."""
     body = {"name": name, "threshold_db": 85, "duration_s": 0, "clear_duration_s": 0, "cooldown_s": 0, **members}
@@ -65,7 +108,7 @@ def test_a_breach_appears_live_with_badge_and_title(
     make_rule(running, "meter-0", "Night", severity="red")
     browser.open(f"{running.url}/alerts")
     browser.until(FOLLOWED)
-    browser.until("!document.querySelector('#open-empty [data-why=quiet]').hidden")
+    browser.until("document.querySelector('#open-empty [data-why=quiet]').checkVisibility()")
     assert browser.evaluate("document.title") == "Alerts · SLMM"
     emulator.client.offset(0, LOUD_DB)
     browser.until(f"{count(OPEN)} === 1", 30)
@@ -218,3 +261,243 @@ def test_the_link_in_a_message_acknowledges_with_one_press(
     browser.until("document.querySelector('.about')?.textContent === 'Thank you, acknowledged by ada@example.org.'")
     assert running.get("/_alerts/events")["events"][0]["acknowledged_by"] == "ada@example.org"
     assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_filters_stand_in_the_address_and_an_address_filters(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    make_rule(running, "meter-0", "Night", severity="red")
+    make_rule(running, "meter-1", "Day")
+    emulator.client.offset(0, LOUD_DB)
+    emulator.client.offset(1, LOUD_DB)
+    wait_for_open(running, 2)
+    shown = f"[...document.querySelectorAll('{OPEN} .event-unit')].map(e => e.textContent).join()"
+    browser.open(f"{running.url}/alerts")
+    browser.until(f"{shown} === 'meter-0,meter-1'")  # red first
+    browser.open(f"{running.url}/alerts?severity=amber")
+    browser.until(f"{shown} === 'meter-1'")
+    browser.open(f"{running.url}/alerts?unit=meter-0&show=open")
+    browser.until(f"{shown} === 'meter-0'")
+    assert browser.text("[data-show][aria-pressed=true]") == "Open"
+    browser.until("document.querySelector('#recent-box').hidden")
+    select(browser, "[name=severity]", "amber")
+    browser.until("location.search === '?show=open&severity=amber&unit=meter-0'")
+    browser.until("document.querySelector('#open-empty [data-why=filtered]').checkVisibility()")
+    browser.click("#unfilter")
+    browser.until(f"location.search === '' && {shown} === 'meter-0,meter-1'")
+    requests.post(f"{running.api}/_alerts/events/1/ack", json={}, timeout=20)
+    browser.click("[data-show=unacknowledged]")
+    browser.until(f"location.search === '?show=unacknowledged' && {count(OPEN)} === 1")
+    browser.evaluate("history.back()")
+    browser.until(f"location.search === '' && {count(OPEN)} === 2")
+
+
+def test_a_snooze_is_listed_with_its_reason_and_can_be_ended(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    make_rule(running, "meter-0", "Night")
+    emulator.client.offset(0, LOUD_DB)
+    wait_for_open(running, 1)
+    browser.open(f"{running.url}/alerts")
+    browser.until(f"{count(OPEN)} === 1")
+    assert "Nothing is snoozed" in browser.text("#snoozed-empty")
+    browser.click(button("snooze"))
+    select(browser, "#snooze-dialog [name=length]", "morning")
+    browser.click("#snooze-dialog [type=submit]")  # a reason is needed
+    assert browser.evaluate("document.querySelector('#snooze-dialog').open")
+    browser.fill("#snooze-dialog [name=reason]", "concert, permitted")
+    browser.click("#snooze-dialog [type=submit]")
+    browser.until(f"{count('#snoozed .event')} === 1")
+    shown = browser.text("#snoozed .event")
+    for words in ("meter-0, rule Night", ", 07:00 ", "by anybody", "concert, permitted"):
+        assert words in shown
+    until = browser.evaluate("new Date(new Date().setHours(31, 0, 0, 0)).getTime()")
+    (shelf,) = running.get("/_alerts/shelves")["shelves"]
+    assert abs(datetime.fromisoformat(shelf["until"]).timestamp() - until / 1000) <= 60
+    browser.click("#snoozed [data-end]")
+    browser.until("!document.querySelector('#snoozed-empty').hidden")
+    assert running.get("/_alerts/shelves")["shelves"] == []
+    browser.click(button("snooze"))
+    browser.click("#snooze-dialog [value=unit]")
+    browser.fill("#snooze-dialog [name=reason]", "calibration")
+    browser.click("#snooze-dialog [type=submit]")
+    browser.until("document.querySelector('#snoozed .snooze-what')?.textContent === 'all of meter-0'")
+
+
+def test_closing_by_hand_needs_a_reason_and_moves_the_entry(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    make_rule(running, "meter-0", "Night")
+    emulator.client.offset(0, LOUD_DB)
+    wait_for_open(running, 1)
+    browser.open(f"{running.url}/alerts")
+    browser.until(f"{count(OPEN)} === 1")
+    browser.click(button("close"))
+    browser.fill("#close-dialog [name=reason]", "someone whistled at it")
+    browser.click("#close-dialog [type=submit]")
+    browser.until(f"{count(OPEN)} === 0 && {count(RECENT)} === 1")
+    assert "closed by hand" in browser.text(f"{RECENT} .event-more")
+    assert browser.text(f"{RECENT} .event-note") == "someone whistled at it"
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(
+    running: RunningServer, emulator: RunningEmulator, typist: Browser
+) -> None:
+    browser = typist
+    make_rule(running, "meter-0", "Night")
+    emulator.client.offset(0, LOUD_DB)
+    wait_for_open(running, 1)
+    browser.open(f"{running.url}/alerts")
+    browser.until(f"{count(OPEN)} === 1")
+    tab_to(browser, "Acknowledge: meter-0, Night")
+    browser.press("Enter")
+    browser.until("document.activeElement.name === 'note'")
+    browser.press("Escape")
+    browser.until("document.activeElement.dataset.act === 'acknowledge'")  # back to where it was opened
+    browser.press("Enter")
+    browser.type("by hand")
+    browser.press("Tab")
+    browser.press("Enter")  # a form is sent from its field
+    browser.until(f"document.querySelector('{OPEN}').dataset.state === 'acknowledged'")
+    browser.until("document.activeElement.dataset.act === 'note'")
+    tab_to(browser, "Snooze: meter-0, Night")
+    browser.press("Enter")
+    browser.until("document.activeElement.name === 'what'")
+    browser.press("Tab")
+    browser.press("Tab")
+    browser.type("ten lorries")
+    browser.press("Enter")
+    browser.until(f"{count('#snoozed .event')} === 1")
+    tab_to(browser, "What happened, and who was told")
+    browser.press("Enter")
+    browser.until(f"{count(OPEN + ' .story ol li')} === 2")
+    outline = browser.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"  # where the keyboard is can be seen
+
+
+def tab_to(browser: Browser, name: str) -> None:
+    """Press Tab until the element of that name has the focus."""
+    for _ in range(40):
+        browser.press("Tab")
+        here = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
+        if browser.evaluate(here).strip() == name:
+            return
+    pytest.fail(f"the keyboard does not come to {name!r}")
+
+
+def test_a_message_that_was_given_up_is_told_and_can_be_sent_again(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    with running_receiver() as receiver:
+        receiver.script = [Reply(status="404 Not Found")]
+        make_channel(running, "portal", receiver.port)
+        make_rule(running, "meter-0", "Night", channels="log,portal")
+        emulator.client.offset(0, LOUD_DB)
+        wait_for_open(running, 1)
+        browser.open(f"{running.url}/alerts")
+        browser.until(f"{count(OPEN)} === 1")
+        browser.click(f"{OPEN} .story summary")
+        portal = f"[...document.querySelectorAll('{OPEN} .story ul li')].find(e => e.textContent.includes('portal'))"
+        browser.until(f"{portal}?.textContent.includes('through portal: given up')", 30)
+        browser.click(f"{OPEN} .story button")
+        browser.until(f"{portal}?.textContent.includes('through portal: sent at ')", 30)
+
+
+def test_a_channel_that_fails_is_told_with_its_error(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    make_channel(running, "portal", 9)
+    make_rule(running, "meter-0", "Night", channels="portal")
+    browser.open(f"{running.url}/alerts")
+    browser.until(FOLLOWED)
+    assert browser.evaluate("document.querySelector('#channels').hidden")
+    emulator.client.offset(0, LOUD_DB)
+    eventually(lambda: running.get("/_alerts/channels")["channels"][-1]["health"] == "failing", 40)
+    error = running.get("/_alerts/channels")["channels"][-1]["last_error"]
+    browser.until(f"document.querySelector('#channel-list').textContent.includes({json.dumps(error)})", 90)
+    assert "Channel portal fails; messages wait and are tried again since " in browser.text("#channel-list")
+
+
+def make_channel(server: RunningServer, name: str, port: int) -> None:
+    config = {"url": f"http://127.0.0.1:{port}/", "allow_private": True}
+    body = {"name": name, "kind": "webhook", "config": config}
+    answer = requests.post(f"{server.api}/_alerts/channels", json=body, timeout=20)
+    assert answer.status_code == 200, answer.text
+
+
+def test_more_of_the_past_is_shown_page_by_page_and_an_older_entry_only_once(
+    running: RunningServer, browser: Browser
+) -> None:
+    make_rule(running, "meter-0", "Night")
+    assert requests.post(f"{running.api}/meter-0/deactivate", timeout=20).status_code == 200
+    for _ in range(22):
+        for level in (90.0, 40.0):
+            answer = requests.post(f"{running.api}/meter-0/status", json={"lp": level}, timeout=20)
+            assert answer.status_code == 200, answer.text
+    eventually(lambda: running.get("/_alerts/events?state=ended")["count"] >= 22, 20)
+    browser.open(f"{running.url}/alerts")
+    browser.until(f"{count(RECENT)} === 20 && !document.querySelector('#more').hidden")
+    browser.click("#more")
+    browser.until(f"{count(RECENT)} === 22 && document.querySelector('#more').hidden")
+    ids = browser.evaluate(f"[...document.querySelectorAll('{RECENT}')].map(e => Number(e.dataset.eventId))")
+    assert ids == sorted(set(ids), reverse=True)
+
+
+def test_an_empty_inbox_says_why_and_what_fills_it(
+    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser
+) -> None:
+    started = server()
+    browser.open(f"{started.url}/alerts")
+    browser.until("document.querySelector('#open-empty [data-why=unitless]').checkVisibility()")
+    started.add("meter-0", emulator.meters[0])
+    browser.open(f"{started.url}/alerts")
+    browser.until("document.querySelector('#open-empty [data-why=ruleless]').checkVisibility()")
+    assert f"{started.url}/api/nl43/meter-0/alerts/rules" in browser.text("#open-empty pre")
+    assert "Nothing is over yet" in browser.text("#recent-empty")
+
+
+def test_a_phone_shows_the_inbox_without_sideways_scrolling_and_with_room_for_fingers(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
+    make_rule(running, "meter-0", "A name that is as long as names of rules may get, " * 2, severity="red")
+    emulator.client.offset(0, LOUD_DB)
+    wait_for_open(running, 1)
+    for width in (320, 390):
+        for scheme in ("light", "dark"):
+            browser.resize(width, 800)
+            browser.scheme(scheme)
+            browser.open(f"{running.url}/alerts")
+            browser.until(f"{count(OPEN)} === 1")
+            browser.click(button("snooze"))
+            assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert browser.evaluate(LOW_CONTRAST) == []
+            browser.click("#snooze-dialog [data-cancel]")
+            assert browser.evaluate(LOW_CONTRAST) == []
+            small = "[...document.querySelectorAll('button, select, input, .event-chart, summary')]"
+            small += ".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44)"
+            assert browser.evaluate(f"{small}.map(e => e.outerHTML)") == []
+
+
+LOW_CONTRAST = """(() => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b]
+    .map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const [r, g, b, alpha = 1] = parse(getComputedStyle(at).backgroundColor);
+      if (alpha > 0) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  return [...document.body.querySelectorAll('*')]
+    .filter((element) => hasText(element) && element.checkVisibility() && !element.closest('.unseen, noscript'))
+    .map((element) => {
+      const [a, b] = [light(parse(getComputedStyle(element).color)), light(ground(element))];
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), element.textContent.slice(0, 40)];
+    })
+    .filter(([ratio]) => ratio < 4.5);
+})()"""
+"""Texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, 1.4.3)."""
