@@ -95,7 +95,7 @@ def test_a_lost_meter_is_told_with_its_verdict(
     )
     watch(running, fast_emulator)
     with event_stream(running, "/api/nl43/_alerts/stream/events") as stream:
-        fast_emulator.client.fault(0, "silence", count=5)
+        fast_emulator.client.fault(0, "silence", count=10)
         lost = alert(stream, "onset")["event"]
         assert (lost["rule_id"], lost["metric"]) == (0, "connectivity")
         assert lost["detail"]
