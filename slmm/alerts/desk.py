@@ -6,15 +6,18 @@ A recipient is told once per incident, again when it gets worse, and when it is 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from slmm.alerts import texts
 from slmm.alerts.letters import (
     TOLD,
+    UNACKED_STAGE,
     Letters,
     Surroundings,
     Target,
@@ -28,8 +31,8 @@ from slmm.storage.models import EventRow, IncidentRow, NotificationRow, ShelfRow
 
 LEVEL = "level"
 RANK = {"amber": 0, "red": 1}
-UNACKED_STAGE = "unacked"
-_WORTHLESS = ("suppressed", "cancelled")
+WITHHELD_STAGE = "withheld"
+"""What an address would have heard, had nothing been snoozed; it names the events and what was wished of them."""
 
 
 class Desk:
@@ -38,6 +41,7 @@ class Desk:
     def __init__(self, session: Session, now: datetime, surroundings: Surroundings) -> None:
         self._session = session
         self._now = now
+        self._people = surroundings.people_channels
         self._letters = Letters(session, now, surroundings)
 
     # -- what happens to events --------------------------------------------------------------------
@@ -55,33 +59,31 @@ class Desk:
             )
             self._session.add(incident)
             self._session.flush()
-        elif RANK[event.severity] > RANK[incident.severity]:
-            incident.severity = event.severity
         event.incident_id = incident.id
         event.suppressed = self.is_shelved(event.unit_id, event.rule_id)
-        self._tell(incident, event, wishes.targets)
-        self._arrange_follow_ups(incident, event, wishes)
+        self._tell(incident, event, wishes)
         return incident
 
     def worsened(self, event: EventRow, wishes: Wishes) -> None:
         """An event has turned red."""
         incident = self._incident_of(event)
-        if incident is None:
-            return
-        incident.severity = max(incident.severity, event.severity, key=RANK.__getitem__)
-        self._tell(incident, event, wishes.targets)
-        self._arrange_follow_ups(incident, event, wishes)
+        if incident is not None:
+            self._tell(incident, event, wishes)
 
     def alarmed_again(self, event: EventRow, wishes: Wishes) -> None:
         """A latched event breaks its rule again."""
         incident = self._incident_of(event)
         if incident is None:
             return
+        incident.severity = _worse(incident.severity, event.severity)
+        if self.is_shelved(event.unit_id, event.rule_id):
+            self._withhold(incident, event, wishes)
+            return
         stage = f"again-{event.occurrences}"
-        status = "suppressed" if self.is_shelved(event.unit_id, event.rule_id) else "pending"
+        subject = texts.onset_subject(event.unit_id, facts_of(event), f"{event.severity.upper()} again")
         for target in wishes.targets:
-            subject = texts.onset_subject(event.unit_id, facts_of(event), f"{event.severity.upper()} again")
-            self._letters.enqueue(incident, event, MessageKind.ESCALATION, stage, target, subject, onset_body, status)
+            self._letters.enqueue(incident, event, MessageKind.ESCALATION, stage, target, subject, onset_body)
+        self._arrange_follow_ups(incident, event, wishes)
 
     def ended(self, event: EventRow) -> IncidentRow | None:
         """An event is over; with the last one of an incident everybody who was told hears of it."""
@@ -89,27 +91,27 @@ class Desk:
         incident = self._incident_of(event)
         if incident is None or incident.closed_at is not None or self._open_events(incident):
             return None
-        incident.closed_at = event.clear_at
+        wanted = select(EventRow).where(EventRow.incident_id == incident.id).order_by(EventRow.onset_at)
+        events = list(self._session.scalars(wanted))
+        incident.closed_at = max(one.clear_at for one in events if one.clear_at is not None)
         self._session.flush()
         self.cancel_follow_ups(incident)
-        events = list(
-            self._session.scalars(
-                select(EventRow).where(EventRow.incident_id == incident.id).order_by(EventRow.onset_at)
-            )
-        )
-        has_recovered = all(one.end_reason in ("cleared", "online") for one in events)
-        for onset in self._told(incident):
-            self._tell_end(incident, event, events, onset, has_recovered=has_recovered)
+        for target, rows in self._told(incident).items():
+            self._tell_end(incident, event, events, target, rows)
         return incident
 
     def _end_one_shot_shelves(self, event: EventRow) -> None:
+        """One for a rule ends with its event; one for the unit when nothing is open any more, so nobody is left out."""
+        still_open = select(EventRow.id).where(EventRow.unit_id == event.unit_id, EventRow.clear_at.is_(None))
+        is_all_normal = self._session.scalar(still_open.limit(1)) is None
+        ends = ShelfRow.rule_id == event.rule_id
         self._session.execute(
             update(ShelfRow)
             .where(
                 ShelfRow.unit_id == event.unit_id,
                 ShelfRow.is_one_shot,
                 ShelfRow.ended_at.is_(None),
-                (ShelfRow.rule_id.is_(None)) | (ShelfRow.rule_id == event.rule_id),
+                ends | ShelfRow.rule_id.is_(None) if is_all_normal else ends,
             )
             .values(ended_at=self._now, ended_by="back to normal")
         )
@@ -125,19 +127,14 @@ class Desk:
         open_events = select(EventRow).where(EventRow.unit_id == unit_id, EventRow.clear_at.is_(None))
         if rule_id is not None:
             open_events = open_events.where(EventRow.rule_id == rule_id)
-        for event in self._session.scalars(open_events):
-            if self.is_shelved(unit_id, event.rule_id):
+        for event in self._session.scalars(open_events.order_by(EventRow.id)):
+            incident = self._incident_of(event)
+            if incident is None or self.is_shelved(unit_id, event.rule_id):
                 continue
             event.suppressed = False
-            self._session.execute(
-                update(NotificationRow)
-                .where(
-                    NotificationRow.incident_id == event.incident_id,
-                    NotificationRow.status == "suppressed",
-                    NotificationRow.kind.in_(TOLD),
-                )
-                .values(status="pending", not_before=self._now)
-            )
+            wishes = self._released(incident, event)
+            if wishes.targets:
+                self._tell(incident, event, wishes)
 
     def is_shelved(self, unit_id: str, rule_id: int) -> bool:
         """Whether the rule or its unit is snoozed."""
@@ -155,90 +152,169 @@ class Desk:
             update(NotificationRow)
             .where(
                 NotificationRow.incident_id == incident.id,
-                NotificationRow.status.in_(("pending", "suppressed")),
-                (NotificationRow.kind == MessageKind.REMINDER) | (NotificationRow.stage == UNACKED_STAGE),
+                NotificationRow.status == "pending",
+                (NotificationRow.kind == MessageKind.REMINDER) | NotificationRow.stage.startswith(UNACKED_STAGE),
             )
             .values(status="cancelled")
         )
 
-    # -- rows of the outbox --------------------------------------------------------------------------
+    # -- telling of begin and worse ------------------------------------------------------------------
 
-    def _tell(self, incident: IncidentRow, event: EventRow, targets: Sequence[Target]) -> None:
-        status = "suppressed" if event.suppressed else "pending"
-        for target in targets:
-            told = self._worst_told(incident, target)
-            if told is not None and told >= RANK[event.severity]:
+    def _tell(self, incident: IncidentRow, event: EventRow, wishes: Wishes) -> None:
+        incident.severity = _worse(incident.severity, event.severity)
+        if self.is_shelved(event.unit_id, event.rule_id):
+            self._withhold(incident, event, wishes)
+            return
+        for target in wishes.targets:
+            told = self._told_of(incident, target)
+            if any(RANK[row.severity] >= RANK[event.severity] for row in told):
                 continue
-            kind = MessageKind.ONSET if told is None else MessageKind.ESCALATION
+            kind = MessageKind.ESCALATION if self._without_unsent(told) else MessageKind.ONSET
             subject = texts.onset_subject(event.unit_id, facts_of(event))
-            self._letters.enqueue(incident, event, kind, event.severity, target, subject, onset_body, status)
+            self._letters.enqueue(incident, event, kind, event.severity, target, subject, onset_body)
+            if (row := self._withheld(incident, target)) is not None:
+                row.kind = MessageKind.ESCALATION  # what is still withheld is no begin any more
+        self._arrange_follow_ups(incident, event, wishes)
+
+    def _without_unsent(self, told: Sequence[NotificationRow]) -> list[NotificationRow]:
+        """A person who waits for the milder message gets the worse one in its place."""
+        left = []
+        for row in told:
+            if row.status == "pending" and row.attempts == 0 and row.channel in self._people:
+                self._session.delete(row)
+            else:
+                left.append(row)
+        self._session.flush()
+        return left
+
+    def _withhold(self, incident: IncidentRow, event: EventRow, wishes: Wishes) -> None:
+        """Keep in mind who is to hear of the event if it is still open when the snooze ends."""
+        wished = {
+            str(event.uid): {
+                "remind_after_s": list(wishes.remind_after_s),
+                "escalate_after_s": wishes.escalate_after_s,
+                "escalation_targets": [[target.channel, target.recipient] for target in wishes.escalation_targets],
+            }
+        }
+        subject = texts.onset_subject(event.unit_id, facts_of(event))
+        for target in wishes.targets:
+            told = self._told_of(incident, target)
+            if any(RANK[row.severity] >= RANK[event.severity] for row in told):
+                continue
+            kind = MessageKind.ESCALATION if told else MessageKind.ONSET
+            row = self._withheld(incident, target) or self._letters.enqueue(
+                incident, event, kind, WITHHELD_STAGE, target, subject, onset_body, "suppressed"
+            )
+            if row is None:
+                continue  # cannot be: a row of that name is the withheld one
+            if RANK[event.severity] > RANK[row.severity]:
+                row.severity, row.subject = event.severity, subject
+            row.payload = {**row.payload, WITHHELD_STAGE: {**row.payload.get(WITHHELD_STAGE, {}), **wished}}
+
+    def _released(self, incident: IncidentRow, event: EventRow) -> Wishes:
+        """Who was to hear of the event, and what was wished for it."""
+        rows = self._session.scalars(
+            select(NotificationRow).where(
+                NotificationRow.incident_id == incident.id,
+                NotificationRow.stage == WITHHELD_STAGE,
+                NotificationRow.status == "suppressed",
+            )
+        )
+        targets: list[Target] = []
+        wished: dict[str, Any] = {}
+        for row in list(rows):
+            withheld = dict(row.payload.get(WITHHELD_STAGE, {}))
+            if event.uid not in withheld:
+                continue
+            wished = withheld.pop(event.uid)
+            targets.append(Target(row.channel, row.recipient))
+            row.payload = {**row.payload, WITHHELD_STAGE: withheld}
+            if not withheld:
+                self._session.delete(row)
+        self._session.flush()
+        return Wishes(
+            tuple(targets),
+            tuple(wished.get("remind_after_s", ())),
+            wished.get("escalate_after_s"),
+            tuple(Target(*target) for target in wished.get("escalation_targets", ())),
+        )
+
+    # -- reminders and time-outs ---------------------------------------------------------------------
 
     def _arrange_follow_ups(self, incident: IncidentRow, event: EventRow, wishes: Wishes) -> None:
-        if event.suppressed:
+        if event.acknowledged_at is not None:
             return
         facts = facts_of(event)
         if wishes.remind_after_s:
-            later = self._now + timedelta(seconds=wishes.remind_after_s[0])
+            subject = texts.onset_subject(event.unit_id, facts, "Reminder")
             for target in wishes.targets:
-                subject = texts.onset_subject(event.unit_id, facts, "Reminder")
-                self._letters.enqueue(
-                    incident, event, MessageKind.REMINDER, "1", target, subject, reminder_body, at=later
-                )
+                self._follow_up(incident, event, MessageKind.REMINDER, target, subject, wishes.remind_after_s[0])
         if wishes.escalate_after_s is not None:
-            later = self._now + timedelta(seconds=wishes.escalate_after_s)
+            subject = texts.onset_subject(event.unit_id, facts, f"{event.severity.upper()}, not acknowledged:")
             for target in wishes.escalation_targets:
-                subject = texts.onset_subject(event.unit_id, facts, f"{event.severity.upper()}, not acknowledged:")
-                self._letters.enqueue(
-                    incident,
-                    event,
-                    MessageKind.ESCALATION,
-                    UNACKED_STAGE,
-                    target,
-                    subject,
-                    reminder_body,
-                    at=later,
-                )
+                self._follow_up(incident, event, MessageKind.ESCALATION, target, subject, wishes.escalate_after_s)
+
+    def _follow_up(
+        self, incident: IncidentRow, event: EventRow, kind: MessageKind, target: Target, subject: str, after_s: float
+    ) -> None:
+        """Another round, unless one as bad is under way, or its time-out has been told; a milder one gives way."""
+        is_reminder = kind is MessageKind.REMINDER
+        of_kind = NotificationRow.kind == kind
+        if not is_reminder:
+            of_kind &= NotificationRow.stage.startswith(UNACKED_STAGE)
+        rows = list(self._session.scalars(self._to(incident, target).where(of_kind)))
+        at = self._now + timedelta(seconds=after_s)
+        for row in rows:
+            counts = row.status in ("pending", "sending") if is_reminder else row.status != "cancelled"
+            if counts and RANK[row.severity] >= RANK[event.severity]:
+                return
+            if row.status == "pending":
+                row.status, at = "cancelled", min(at, row.not_before)
+        stage = UNACKED_STAGE if not is_reminder else "" if rows else "1"
+        if rows:
+            stage += f"{len(rows) + 1}.1" if is_reminder else f"-{len(rows) + 1}"
+        self._letters.enqueue(incident, event, kind, stage, target, subject, reminder_body, at=at)
+
+    # -- telling of the end ----------------------------------------------------------------------------
 
     def _tell_end(
         self,
         incident: IncidentRow,
         event: EventRow,
         events: Sequence[EventRow],
-        onset: NotificationRow,
-        *,
-        has_recovered: bool,
+        target: Target,
+        rows: Sequence[NotificationRow],
     ) -> None:
         """One message to one who was told of the onset, or would have been in a moment."""
-        is_untold = onset.status == "pending"
+        is_untold = all(self._fate(row) == "pending" for row in rows)
+        has_recovered = all(one.end_reason in ("cleared", "online") for one in events)
         kind = MessageKind.MERGED if is_untold else MessageKind.CLEAR if has_recovered else MessageKind.NOTICE
         word = "Occurred and ended" if is_untold else "Cleared" if has_recovered else "Ended"
-        target = Target(onset.channel, onset.recipient)
 
         def body(_event: EventRow, zone: str) -> str:
             return texts.end_body(event.unit_id, [facts_of(one) for one in events], zone)
 
+        subject = texts.end_subject(event.unit_id, facts_of(event), word)
+        at = max(self._now, min(row.not_before for row in rows)) if is_untold else None
         row = self._letters.enqueue(
-            incident,
-            event,
-            kind,
-            "end",
-            target,
-            texts.end_subject(event.unit_id, facts_of(event), word),
-            body,
-            at=max(self._now, onset.not_before) if is_untold else None,
+            incident, event, kind, "end", target, subject, body, at=at, severity=incident.severity
         )
         if row is not None and is_untold:
-            self._session.execute(
-                update(NotificationRow)
-                .where(
-                    NotificationRow.incident_id == incident.id,
-                    NotificationRow.channel == onset.channel,
-                    NotificationRow.recipient == onset.recipient,
-                    NotificationRow.status == "pending",
-                    NotificationRow.uid != row.uid,
-                )
-                .values(status="merged", merged_into=row.uid)
+            unsent = self._to(incident, target).where(
+                NotificationRow.status == "pending", NotificationRow.uid != row.uid
             )
+            for other in list(self._session.scalars(unsent)):
+                other.status, other.merged_into = "merged", row.uid
+
+    def _fate(self, row: NotificationRow) -> str:
+        """What became of a message; one in a digest shares the digest's, which is not taken back any more."""
+        while row.status == "merged":
+            wanted = select(NotificationRow).where(NotificationRow.uid == row.merged_into)
+            taker = self._session.scalar(wanted)
+            if taker is None:
+                return "sent"
+            row = taker
+        return "sending" if row.kind == MessageKind.DIGEST and row.status == "pending" else row.status
 
     # -- looking up --------------------------------------------------------------------------------------
 
@@ -255,8 +331,27 @@ class Desk:
         wanted = select(EventRow).where(EventRow.incident_id == incident.id, EventRow.clear_at.is_(None))
         return list(self._session.scalars(wanted))
 
-    def _told(self, incident: IncidentRow) -> list[NotificationRow]:
-        """For each address the first message of the incident that counts."""
+    @staticmethod
+    def _to(incident: IncidentRow, target: Target) -> Select[NotificationRow]:
+        """The messages of an incident to one address."""
+        return (
+            select(NotificationRow)
+            .where(
+                NotificationRow.incident_id == incident.id,
+                NotificationRow.channel == target.channel,
+                NotificationRow.recipient == target.recipient,
+            )
+            .order_by(NotificationRow.id)
+        )
+
+    def _withheld(self, incident: IncidentRow, target: Target) -> NotificationRow | None:
+        wanted = self._to(incident, target).where(
+            NotificationRow.stage == WITHHELD_STAGE, NotificationRow.status == "suppressed"
+        )
+        return self._session.scalar(wanted)
+
+    def _told(self, incident: IncidentRow) -> dict[Target, list[NotificationRow]]:
+        """For each address what it has heard of the incident or is about to; without those whom nothing reached."""
         wanted = (
             select(NotificationRow)
             .where(
@@ -266,18 +361,23 @@ class Desk:
             )
             .order_by(NotificationRow.id)
         )
-        told: dict[tuple[str, str], NotificationRow] = {}
+        told: dict[Target, list[NotificationRow]] = defaultdict(list)
         for row in self._session.scalars(wanted):
-            told.setdefault((row.channel, row.recipient), row)
-        return list(told.values())
+            if self._fate(row) != "dead":
+                told[Target(row.channel, row.recipient)].append(row)
+        return told
 
-    def _worst_told(self, incident: IncidentRow, target: Target) -> int | None:
-        wanted = select(NotificationRow.severity).where(
-            NotificationRow.incident_id == incident.id,
-            NotificationRow.channel == target.channel,
-            NotificationRow.recipient == target.recipient,
-            NotificationRow.kind.in_(TOLD),
-            NotificationRow.stage != UNACKED_STAGE,
-            NotificationRow.status.not_in(_WORTHLESS),
+    def _told_of(self, incident: IncidentRow, target: Target) -> list[NotificationRow]:
+        """What an address has heard or will hear at once; a time-out counts when it has come."""
+        wanted = self._to(incident, target).where(
+            NotificationRow.kind.in_(TOLD), NotificationRow.status.not_in(("suppressed", "cancelled"))
         )
-        return max((RANK[severity] for severity in self._session.scalars(wanted)), default=None)
+        return [
+            row
+            for row in self._session.scalars(wanted)
+            if not (row.stage.startswith(UNACKED_STAGE) and row.status in ("pending", "dead"))
+        ]
+
+
+def _worse(one: str, other: str) -> str:
+    return max(one, other, key=RANK.__getitem__)

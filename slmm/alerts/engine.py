@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TICK_S = 1.0
+TICK_SLICE = 100
+"""Units looked at between two switches of greenlets."""
 
 LIMITS = watchdog.Limits()
 NO_DEMAND = Demand()
@@ -267,8 +269,10 @@ class AlertEngine:
             for unit in self.units.values():
                 unit.clock_was_set()
         now_s = self.clock.now_s()
-        for unit in list(self.units.values()):
-            if unit.unit_id in self._held:
+        for index, unit in enumerate(list(self.units.values()), 1):
+            if index % TICK_SLICE == 0:
+                gevent.sleep(0)
+            if unit.unit_id in self._held or unit.unit_id not in self.units:
                 continue
             self.scribe.note(unit.tick(now_s))
             if not unit.watch.is_lost:

@@ -20,6 +20,8 @@ from slmm.storage.models import EventRow, IncidentRow, NotificationRow, Recipien
 
 CONNECTIVITY = "connectivity"
 TOLD = (MessageKind.ONSET, MessageKind.ESCALATION)
+UNACKED_STAGE = "unacked"
+"""How the stage of a message begins that goes out when nobody has acknowledged in time."""
 
 
 class Links(Protocol):
@@ -116,13 +118,18 @@ class Letters:
         body: Callable[[EventRow, str], str],
         status: str = "pending",
         at: datetime | None = None,
+        severity: str | None = None,
     ) -> NotificationRow | None:
-        """A row, unless there is one for the same incident, kind, stage and address already."""
+        """A row, unless there is one for the same incident, kind, stage and address already.
+
+        It goes out at *at*, or as soon as it may, but not in quiet hours; *severity* is the event's unless given.
+        """
         uid = hashlib.sha256(f"{incident.uid} {kind} {stage} {target.channel} {target.recipient}".encode()).hexdigest()
         if self._session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid[:32])) is not None:
             return None
         text = body(event, self._around.zone)
-        not_before = at or self._earliest(target, kind, event.severity)
+        severity = severity or event.severity
+        not_before = self._earliest(target, kind, severity, at)
         is_for_people = target.channel in self._around.people_channels
         links = self._links(incident, event, target, kind)
         row = NotificationRow(
@@ -131,7 +138,7 @@ class Letters:
             unit_id=event.unit_id,
             kind=kind,
             stage=stage,
-            severity=event.severity,
+            severity=severity,
             channel=target.channel,
             recipient=target.recipient,
             status=status,
@@ -167,6 +174,7 @@ class Letters:
             "summary": subject,
             "event": event_view(event),
             "links": dict(links),
+            "timezone": self._around.zone,
         }
 
     def _is_anything_open(self, unit_id: str) -> bool:
@@ -180,23 +188,26 @@ class Letters:
             links["Acknowledge"] = self._around.links.acknowledge(incident.uid, target.recipient)
         return {name: url for name, url in links.items() if url}
 
-    def _earliest(self, target: Target, kind: MessageKind, severity: str) -> datetime:
+    def _earliest(self, target: Target, kind: MessageKind, severity: str, at: datetime | None) -> datetime:
         """Now for machines and what is urgent; else after the grouping wait, and not in quiet hours."""
         if target.channel not in self._around.people_channels:
-            return self._now
-        is_red = severity == "red"
-        at = self._now
-        if kind is MessageKind.ONSET and not is_red:
-            at += timedelta(seconds=self._around.group_wait_s)
-        person = self._person(target.recipient)
-        if person is None or (is_red and not person.quiet_for_red):
-            return at
-        return quiet_until(at, person.quiet_start, person.quiet_end, person.timezone or self._around.zone) or at
+            return at or self._now
+        if at is None:
+            is_patient = kind is MessageKind.ONSET and severity != "red"
+            at = self._now + timedelta(seconds=self._around.group_wait_s if is_patient else 0.0)
+        return awake_at(self._person(target.recipient), severity, at, self._around.zone)
 
     def _person(self, address: str) -> RecipientRow | None:
         if address not in self._people:
             self._people[address] = self._session.get(RecipientRow, address) if address else None
         return self._people[address]
+
+
+def awake_at(person: RecipientRow | None, severity: str, at: datetime, zone: str) -> datetime:
+    """The time itself or the end of the quiet hours it falls in; red goes through unless the person has it wait."""
+    if person is None or (severity == "red" and not person.quiet_for_red):
+        return at
+    return quiet_until(at, person.quiet_start, person.quiet_end, person.timezone or zone) or at
 
 
 def onset_body(event: EventRow, zone: str) -> str:

@@ -253,6 +253,8 @@ class UnitAlerts:
 
     def is_in_force(self, run: RuleRun, at_s: float) -> bool:
         """Whether a rule's hours are now."""
+        if run.window_from_s <= at_s < run.window_until_s:
+            return run.window is not None
         return run.rule.schedule.is_always or run.rule.schedule.window_at(self._clock.instant(at_s)) is not None
 
     def cancel_all(self, at_s: float, reason: EndReason) -> list[Record]:
