@@ -22,11 +22,25 @@ from slmm.emulator.quirks import Quirks
 from slmm.emulator.sound import SCENARIOS
 from slmm.settings import Settings
 from slmm.storage.devices import Device, Roster
-from slmm.storage.models import ReadingRow
+from slmm.storage.models import ReadingRow, RuleRow
 
 UNITS = {"demo-traffic": "traffic", "demo-site": "site", "demo-quiet": "quiet"}
 """In the order in which the emulator deals out its scenarios."""
 PAST_MINUTES = 120
+
+
+ALERT: dict[str, Any] = {
+    "name": "Site limit",
+    "metric": "lp",
+    "comparison": "above",
+    "threshold_db": 58.0,
+    "red_threshold_db": 75.0,
+    "duration_s": 3,
+    "clear_margin_db": 3.0,
+    "cooldown_s": 60,
+    "channels": "log",
+}
+"""What every meter of the demo is watched for: the street and the site break it soon, the quiet yard does not."""
 
 
 def simulated_past(unit_id: str, scenario: str, seed: int, until: datetime) -> list[dict[str, Any]]:
@@ -64,9 +78,11 @@ def prepare(settings: Settings, emulator: RunningEmulator) -> None:
         now = datetime.now(UTC)
         for seed, ((unit_id, scenario), meter) in enumerate(zip(UNITS.items(), emulator.meters, strict=True), 1):
             roster.add(Device(unit_id, meter.host, meter.port, monitor_enabled=True))
+            rule = RuleRow(unit_id=unit_id, created_at=now, version=1, enabled=True, **ALERT)
             rows = simulated_past(unit_id, scenario, seed, now)
 
-            def keep(session: Session, rows: list[dict[str, Any]] = rows) -> None:
+            def keep(session: Session, rows: list[dict[str, Any]] = rows, rule: RuleRow = rule) -> None:
+                session.add(rule)
                 session.bulk_insert_mappings(ReadingRow, rows)
 
             database.write(keep)
