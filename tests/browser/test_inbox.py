@@ -478,6 +478,40 @@ def test_a_phone_shows_the_inbox_without_sideways_scrolling_and_with_room_for_fi
             assert browser.evaluate(f"{small}.map(e => e.outerHTML)") == []
 
 
+def test_a_viewer_sees_what_is_open_and_can_do_nothing_about_it(
+    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser
+) -> None:
+    guarded = server(SLMM_AUTH="on")
+    code = re.search(r"enter the code (\S+)", guarded.log.read_text())
+    assert code is not None
+    admin = requests.Session()
+    admin.headers["Origin"] = guarded.url
+    password = "correct horse battery"
+
+    def post(path: str, body: dict[str, Any]) -> None:
+        answer = admin.post(f"{guarded.api}{path}", json=body, timeout=20)
+        assert answer.status_code == 200, answer.text
+
+    post("/_setup", {"code": code[1], "name": "ada", "password": password})
+    post("/_users", {"name": "vic", "password": password, "role": "viewer"})
+    meter = emulator.meters[0]
+    post("/roster", {"unit_id": "north", "host": meter.host, "tcp_port": meter.port})
+    post("/north/alerts/rules", {"name": "Night", "threshold_db": 85, "duration_s": 0, "latch": True})
+    browser.open(f"{guarded.url}/alerts")
+    browser.until("location.pathname === '/login'")
+    browser.fill("[name=name]", "vic")
+    browser.fill("[name=password]", password)
+    browser.click("#entry-form button")
+    browser.until("location.pathname === '/alerts'")
+    browser.until(FOLLOWED)
+    emulator.client.offset(0, LOUD_DB)
+    browser.until(f"{count(OPEN)} === 1", 30)
+    browser.until("document.title === '(1) Alerts · SLMM'")
+    assert browser.evaluate(count("[data-act], dialog, #snoozed-box, #channels, .story")) == 0
+    browser.open(f"{guarded.url}/unit/north")
+    browser.until(f"{count('#unit-alert-list li')} === 1")
+
+
 LOW_CONTRAST = """(() => {
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b]
