@@ -36,6 +36,8 @@ class AlertDemand:
 
 
 NO_RULES = AlertDemand()
+UNWATCHED_STREAM_READING_S = 30.0
+"""Pause between the readings that interrupt a stream which only rules follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def _usual_s(mode: FeedMode, demand: Demand, cadences: Cadences) -> float:
         return demand.background_s or 0.0
     if demand.is_streamed:  # each reading interrupts the stream for about two seconds
         slow_s = max(cadences.watched_s, cadences.idle_s)
+        if demand.alerts.needs_stream and not demand.watchers:  # a rule wants the window whole; nobody waits for frames
+            slow_s = max(slow_s, UNWATCHED_STREAM_READING_S)
         return slow_s if demand.alerts.polled_s is None else min(slow_s, demand.alerts.polled_s)
     if mode is FeedMode.WATCHED:
         return cadences.watched_s

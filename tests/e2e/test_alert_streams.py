@@ -100,3 +100,17 @@ def test_a_lost_meter_is_told_with_its_verdict(
         assert (lost["rule_id"], lost["metric"]) == (0, "connectivity")
         assert lost["detail"]
         assert alert(stream, "ended")["event"]["end_reason"] == "online"
+
+
+def test_a_rolling_level_has_the_meter_stream_though_nobody_watches(
+    server: Callable[..., RunningServer], emulator: RunningEmulator
+) -> None:
+    running = server()
+    emulator.client.offset(0, 30.0)
+    watch(running, emulator, metric="laeq_rolling", window_s=10, source="stream", threshold_db=60.0)
+    with event_stream(running, "/api/nl43/_alerts/stream/events") as stream:
+        onset = alert(stream, "onset")["event"]
+    assert (onset["metric"], onset["level_name"]) == ("laeq_rolling", "LAeq,10s rolling")
+    monitor = running.get("/_monitor/status")["monitors"]["m"]
+    assert (monitor["subscribers"], monitor["stream_subscribers"], monitor["keepalive"]) == (0, 0, True)
+    assert emulator.client.counters(0)["streams"] >= 1

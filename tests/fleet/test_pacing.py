@@ -3,7 +3,7 @@
 import pytest
 
 from slmm.events import FeedMode
-from slmm.fleet.pacing import Cadences, Demand, backoff_s, feed_mode, interval_s
+from slmm.fleet.pacing import AlertDemand, Cadences, Demand, backoff_s, feed_mode, interval_s
 
 CADENCES = Cadences(watched_s=0.25, idle_s=10.0, backoff_base_s=1.0, backoff_max_s=60.0, backoff_watched_max_s=5.0)
 WATCHED = Demand(is_allowed=True, watchers=1, is_kept_alive=True, background_s=60.0)
@@ -46,3 +46,19 @@ def test_a_watched_meter_backs_off_less_far() -> None:
 
 def test_a_meter_polled_in_the_background_is_not_asked_more_often_for_being_away() -> None:
     assert interval_s(BACKGROUND, 1, CADENCES) == 300.0
+
+
+def test_a_rule_keeps_the_feed_alive_and_tightens_it() -> None:
+    pinned = Demand(True, alerts=AlertDemand(interval_s=2.0, polled_s=2.0))
+    assert feed_mode(pinned) is FeedMode.IDLE
+    assert interval_s(pinned, 0, Cadences()) == 2.0
+    coarse = Demand(True, alerts=AlertDemand(interval_s=300.0))
+    assert interval_s(coarse, 0, Cadences()) == Cadences().idle_s
+
+
+def test_a_stream_for_rules_is_interrupted_as_little_as_their_other_figures_allow() -> None:
+    streamed = AlertDemand(interval_s=1.0, needs_stream=True)
+    assert interval_s(Demand(True, alerts=streamed), 0, Cadences()) == 30.0
+    assert interval_s(Demand(True, watchers=1, alerts=streamed), 0, Cadences()) == Cadences().idle_s
+    also_polled = AlertDemand(interval_s=1.0, polled_s=3.0, needs_stream=True)
+    assert interval_s(Demand(True, alerts=also_polled), 0, Cadences()) == 3.0
