@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,11 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from slmm.alerts import retry, texts
+from slmm.alerts.channelbook import Channelbook
 from slmm.alerts.messages import MessageKind
 from slmm.alerts.quiet import quiet_until
 from slmm.alerts.texts import EventFacts
 from slmm.alerts.views import event_view
-from slmm.storage.models import EventRow, IncidentRow, NotificationRow, RecipientRow
+from slmm.storage.models import ChannelRow, EventRow, IncidentRow, NotificationRow, RecipientRow, RuleRow
+
+logger = logging.getLogger(__name__)
 
 CONNECTIVITY = "connectivity"
 TOLD = (MessageKind.ONSET, MessageKind.ESCALATION)
@@ -170,17 +174,12 @@ class Letters:
             "incident": incident.uid,
             "incident_kind": incident.kind,
             "severity": incident.severity,
-            "is_active": self._is_anything_open(event.unit_id),
+            "is_active": is_anything_open(self._session, event.unit_id),
             "summary": subject,
             "event": event_view(event),
             "links": dict(links),
             "timezone": self._around.zone,
         }
-
-    def _is_anything_open(self, unit_id: str) -> bool:
-        """What a switch of that unit shows: on while any incident of it is open."""
-        wanted = select(IncidentRow.id).where(IncidentRow.unit_id == unit_id, IncidentRow.closed_at.is_(None))
-        return self._session.scalar(wanted.limit(1)) is not None
 
     def _links(self, incident: IncidentRow, event: EventRow, target: Target, kind: MessageKind) -> dict[str, str]:
         links = {"Chart": self._around.links.chart(event.unit_id, event.onset_at)}
@@ -218,3 +217,140 @@ def onset_body(event: EventRow, zone: str) -> str:
 def reminder_body(event: EventRow, zone: str) -> str:
     """What a reminder says."""
     return texts.reminder_body(event.unit_id, facts_of(event), zone)
+
+
+# -- what follows from what became of a message ------------------------------------------------------------------
+
+
+def is_anything_open(session: Session, unit_id: str) -> bool:
+    """What a switch of that unit shows: on while any incident of it is open."""
+    wanted = select(IncidentRow.id).where(IncidentRow.unit_id == unit_id, IncidentRow.closed_at.is_(None))
+    return session.scalar(wanted.limit(1)) is not None
+
+
+def is_unacknowledged(session: Session, incident: IncidentRow) -> bool:
+    """Whether something of it is open that nobody has acknowledged."""
+    wanted = select(EventRow.id).where(
+        EventRow.incident_id == incident.id, EventRow.clear_at.is_(None), EventRow.acknowledged_at.is_(None)
+    )
+    return incident.closed_at is None and session.scalar(wanted.limit(1)) is not None
+
+
+def continue_reminders(session: Session, row: NotificationRow, now: datetime) -> None:
+    """After a reminder, also one in a digest, comes the next; the last pause repeats until somebody acknowledges."""
+    if row.kind == MessageKind.REMINDER:
+        _next_reminder(session, row, now)
+    elif row.kind == MessageKind.DIGEST:
+        members = select(NotificationRow).where(
+            NotificationRow.merged_into == row.uid, NotificationRow.kind == MessageKind.REMINDER
+        )
+        for member in list(session.scalars(members)):
+            _next_reminder(session, member, now)
+
+
+def _next_reminder(session: Session, row: NotificationRow, now: datetime) -> None:
+    incident = session.get(IncidentRow, row.incident_id) if row.incident_id else None
+    event = session.scalar(select(EventRow).where(EventRow.uid == row.payload.get("event", {}).get("uid")))
+    pauses_s = ((event.rule_json if event else None) or {}).get("remind_after_s") or []
+    if incident is None or not pauses_s or not is_unacknowledged(session, incident):
+        return
+    begin, dot, number = row.stage.rpartition(".")
+    stage = f"{begin}{dot}{int(number) + 1}"
+    uid = hashlib.sha256(f"{incident.uid} {row.kind} {stage} {row.channel} {row.recipient}".encode()).hexdigest()[:32]
+    if session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid)) is not None:
+        return
+    pause = timedelta(seconds=pauses_s[min(int(number), len(pauses_s) - 1)])
+    person = session.get(RecipientRow, row.recipient) if row.recipient else None
+    not_before = awake_at(person, row.severity, now + pause, row.payload.get("timezone", "UTC"))
+    members = {column.name: getattr(row, column.name) for column in NotificationRow.__table__.columns}
+    for name in ("id", "last_error", "last_code", "answer", "sent_at", "lease_until", "lease_owner", "merged_into"):
+        del members[name]
+    again = {
+        "uid": uid,
+        "stage": stage,
+        "status": "pending",
+        "not_before": not_before,
+        "expires_at": not_before + (row.expires_at - row.not_before),
+        "attempts": 0,
+        "payload": {**row.payload, "id": uid},
+        "created_at": now,
+    }
+    session.add(NotificationRow(**{**members, **again}))
+
+
+def give_up(
+    session: Session, channels: Channelbook, row: NotificationRow, now: datetime, *, is_expected: bool = False
+) -> None:
+    """A message is not delivered any more; others hear of it, unless it is *expected* of a channel that is off."""
+    row.status = "dead"
+    logger.error("message %s to %s on %s is given up: %s", row.uid, row.recipient, row.channel, row.last_error)
+    if now >= row.expires_at:  # not refused, only late: the next one may get through
+        continue_reminders(session, row, now)
+    if not is_expected:
+        raise_system_alarm(session, channels, row, now, now, row.last_error or "it could not be delivered")
+
+
+def raise_system_alarm(
+    session: Session, channels: Channelbook, row: NotificationRow, since: datetime, now: datetime, why: str
+) -> None:
+    """Tell through the other channels that this one does not deliver: once an hour and channel."""
+    if row.kind == MessageKind.SYSTEM:
+        return
+    others = session.scalars(
+        select(ChannelRow).where(
+            ChannelRow.is_enabled, ~ChannelRow.is_paused, ChannelRow.failures == 0, ChannelRow.name != row.channel
+        )
+    )
+    addressed = channels.takes_recipients()
+    for other in list(others):
+        for recipient in _who_reads(session, other.name, row) if addressed.get(other.name) else ("",):
+            _add_system_alarm(session, row, Target(other.name, recipient), since, now, why)
+
+
+def _who_reads(session: Session, channel: str, row: NotificationRow) -> Sequence[str]:
+    """Who is to hear on an addressed channel: the one who was meant, else all who get the unit's alerts there."""
+    if row.recipient:
+        return (row.recipient,)
+    rules = list(session.scalars(select(RuleRow).where(RuleRow.enabled)))
+    own = [rule for rule in rules if rule.unit_id == row.unit_id]
+    found: dict[str, None] = {}
+    for rule in own or rules:
+        if channel in _parts(rule.channels):
+            found.update(dict.fromkeys(_parts(rule.recipients)))
+    return list(found)
+
+
+def _parts(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _add_system_alarm(
+    session: Session, row: NotificationRow, target: Target, since: datetime, now: datetime, why: str
+) -> None:
+    hour = since.strftime("%Y-%m-%dT%H")
+    uid = hashlib.sha256(f"system {row.channel} {hour} {target.channel} {target.recipient}".encode()).hexdigest()[:32]
+    if session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid)) is not None:
+        return
+    subject = f"SLMM: channel {row.channel} does not deliver"
+    session.add(
+        NotificationRow(
+            uid=uid,
+            incident_id=None,
+            unit_id=None,
+            kind=MessageKind.SYSTEM.value,
+            stage=hour,
+            severity="red",
+            channel=target.channel,
+            recipient=target.recipient,
+            status="pending",
+            not_before=now,
+            expires_at=now + timedelta(seconds=retry.GIVE_UP_S),
+            attempts=0,
+            subject=subject,
+            body=f"{subject}: {why}\nNot delivered so far: {row.subject}\n"
+            "See the alerts page; what was given up can be sent again.",
+            payload={"id": uid, "kind": "system", "summary": subject, "detail": why, "channel": row.channel},
+            created_at=now,
+        )
+    )
+    session.flush()

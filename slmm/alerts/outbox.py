@@ -6,7 +6,6 @@ message with the same key again, for being told twice is better than not at all.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 import secrets
@@ -22,13 +21,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from slmm.alerts import retry
+from slmm.alerts import letters, retry
 from slmm.alerts.channelbook import Channelbook
 from slmm.alerts.messages import Attachment, DeliveryFailed, Message, MessageKind
 from slmm.alerts.picking import Picker
 from slmm.errors import Conflict, NotFound
 from slmm.storage.database import Database
-from slmm.storage.models import ChannelRow, EventRow, IncidentRow, NotificationRow
+from slmm.storage.models import ChannelRow, IncidentRow, NotificationRow
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +128,7 @@ class Outbox:
         free = {name: self._pool(name).free_count() for name in self._channels.kinds()}
         picker = Picker(self._channels, now, self._owner, LEASE_S, free)
         messages = self._database.write(lambda session: picker.pick(session, AT_ONCE))
+        self.dead += picker.dead
         greenlets = [self._pool(channel).spawn(self._send, channel, message) for channel, message in messages]
         if wait:
             gevent.joinall(greenlets)
@@ -162,8 +162,8 @@ class Outbox:
     def _with_attachments(self, message: Message) -> Message:
         try:
             files = self._attach(str(message.payload.get("unit_id")), message.created_at, dict(message.payload))
-        except (SQLAlchemyError, OSError, ValueError) as error:
-            logger.warning("message %s goes without its files: %s", message.uid, error)
+        except Exception:  # whatever is wrong with a picture: who is to be woken gets the words
+            logger.exception("message %s goes without its files", message.uid)
             return message
         return Message(
             uid=message.uid,
@@ -180,8 +180,10 @@ class Outbox:
     def _finish(self, session: Session, outcome: Outcome) -> None:
         row = session.scalar(select(NotificationRow).where(NotificationRow.uid == outcome.uid))
         channel = session.scalar(select(ChannelRow).where(ChannelRow.name == outcome.channel))
-        if row is None or row.status != "sending":
+        if row is None or row.status not in ("sending", "pending"):
             return
+        if row.status == "pending" and outcome.failure is not None:
+            return  # its lease ran out meanwhile; what got through all the same counts
         now = self._now()
         row.lease_until = row.lease_owner = None
         if outcome.failure is None:
@@ -190,8 +192,7 @@ class Outbox:
             if channel is not None:
                 channel.failures, channel.failing_since, channel.not_before = 0, None, None
                 channel.last_ok_at, channel.last_error = now, None
-            if row.kind == MessageKind.REMINDER:
-                _next_reminder(session, row, now)
+            letters.continue_reminders(session, row, now)
             return
         self.failed += 1
         self._take_failure(session, row, channel, outcome.failure, now)
@@ -215,21 +216,16 @@ class Outbox:
             channel.is_paused = True
             row.status = "pending"
             logger.error("channel %s is stopped until its settings are changed: %s", row.channel, failure)
-            _raise_system_alarm(session, self._channels, row, channel.failing_since or now, now, str(failure))
+            letters.raise_system_alarm(session, self._channels, row, channel.failing_since or now, now, str(failure))
         elif failure.is_final or now >= row.expires_at:
-            self._give_up(session, row, now)
+            self.dead += 1
+            letters.give_up(session, self._channels, row, now)
         else:
             row.status = "pending"
             wait_s = retry.pause_s(row.attempts, self._chance(), failure.retry_after_s)
             row.not_before = now + timedelta(seconds=wait_s)
             level = logging.WARNING if row.attempts == 1 else logging.DEBUG
             logger.log(level, "message %s on %s is tried again in %.0f s: %s", row.uid, row.channel, wait_s, failure)
-
-    def _give_up(self, session: Session, row: NotificationRow, now: datetime) -> None:
-        row.status = "dead"
-        self.dead += 1
-        logger.error("message %s to %s on %s is given up: %s", row.uid, row.recipient, row.channel, row.last_error)
-        _raise_system_alarm(session, self._channels, row, now, now, row.last_error or "it could not be delivered")
 
     # -- for people -------------------------------------------------------------------------------------
 
@@ -246,6 +242,9 @@ class Outbox:
             is_for_people = row.channel in self._channels.people_channels()
             row.status, row.not_before, row.attempts = "pending", now, 0
             row.expires_at = now + timedelta(seconds=retry.keep_trying_s(is_for_people=is_for_people))
+            incident = session.get(IncidentRow, row.incident_id) if row.incident_id else None
+            if incident is not None and incident.closed_at is not None:  # a switch must not stay on for what is over
+                row.payload = {**row.payload, "is_active": letters.is_anything_open(session, incident.unit_id)}
             return row
 
         found = self._database.write(revive)
@@ -275,86 +274,3 @@ class Outbox:
         wanted = select(NotificationRow.status, func.count()).group_by(NotificationRow.status)
         rows = self._database.read(lambda session: list(session.execute(wanted)))
         return {row[0]: row[1] for row in rows}
-
-
-def _next_reminder(session: Session, row: NotificationRow, now: datetime) -> None:
-    """The last pause repeats until somebody acknowledges."""
-    incident = session.get(IncidentRow, row.incident_id) if row.incident_id else None
-    event = session.scalar(select(EventRow).where(EventRow.uid == row.payload.get("event", {}).get("uid")))
-    if incident is None or incident.closed_at is not None or event is None:
-        return
-    pauses_s = (event.rule_json or {}).get("remind_after_s") or []
-    if not pauses_s:
-        return
-    number = int(row.stage) + 1
-    pause_s = pauses_s[min(number, len(pauses_s)) - 1]
-    uid = hashlib.sha256(f"{incident.uid} {row.kind} {number} {row.channel} {row.recipient}".encode()).hexdigest()[:32]
-    not_before = now + timedelta(seconds=pause_s)
-    session.add(_copy_of(row, uid, str(number), not_before, now))
-
-
-def _copy_of(row: NotificationRow, uid: str, stage: str, not_before: datetime, now: datetime) -> NotificationRow:
-    return NotificationRow(
-        uid=uid,
-        incident_id=row.incident_id,
-        unit_id=row.unit_id,
-        kind=row.kind,
-        stage=stage,
-        severity=row.severity,
-        channel=row.channel,
-        recipient=row.recipient,
-        status="pending",
-        not_before=not_before,
-        expires_at=not_before + (row.expires_at - row.not_before),
-        attempts=0,
-        subject=row.subject,
-        body=row.body,
-        payload={**row.payload, "id": uid},
-        created_at=now,
-    )
-
-
-def _raise_system_alarm(
-    session: Session, channels: Channelbook, row: NotificationRow, since: datetime, now: datetime, why: str
-) -> None:
-    """Tell through another channel that this one does not deliver: once an hour and channel."""
-    if row.kind == MessageKind.SYSTEM:
-        return
-    others = session.scalars(
-        select(ChannelRow).where(
-            ChannelRow.is_enabled, ~ChannelRow.is_paused, ChannelRow.failures == 0, ChannelRow.name != row.channel
-        )
-    )
-    addressed = channels.takes_recipients()
-    for other in others:
-        recipient = row.recipient if addressed.get(other.name) else ""
-        if addressed.get(other.name) and not recipient:
-            continue
-        hour = since.strftime("%Y-%m-%dT%H")
-        uid = hashlib.sha256(f"system {row.channel} {hour} {other.name} {recipient}".encode()).hexdigest()[:32]
-        if session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid)) is not None:
-            continue
-        subject = f"SLMM: channel {row.channel} does not deliver"
-        body = (
-            f"{subject}: {why}\nLost so far: {row.subject}\nSee the alerts page; what was given up can be sent again."
-        )
-        session.add(
-            NotificationRow(
-                uid=uid,
-                incident_id=None,
-                unit_id=None,
-                kind=MessageKind.SYSTEM.value,
-                stage=hour,
-                severity="red",
-                channel=other.name,
-                recipient=recipient,
-                status="pending",
-                not_before=now,
-                expires_at=now + timedelta(seconds=retry.GIVE_UP_S),
-                attempts=0,
-                subject=subject,
-                body=body,
-                payload={"id": uid, "kind": "system", "summary": subject, "detail": why, "channel": row.channel},
-                created_at=now,
-            )
-        )
