@@ -83,6 +83,8 @@ class AlertEngine:
         self._demands: dict[str, Demand] = {}
         self._held: dict[str, list[Callable[[], None]]] = {}
         """Units that somebody is changing; what arrives meanwhile waits."""
+        self._off: set[str] = set()
+        """Units that are not read at all."""
         self._ticker: gevent.Greenlet | None = None
         self.scribe = Scribe(database, self.clock, surroundings, self._runs, self._facts, self._wishes)
 
@@ -154,6 +156,8 @@ class AlertEngine:
         self.evaluations += len(unit.runs)
         records, is_back = unit.take(reading, now_s)
         self.scribe.note(records)
+        if unit.watch.is_lost and not self._is_watched_over(unit.unit_id):  # readings are far apart: one will do
+            unit.watch, is_back = replace(unit.watch, is_lost=False), True
         if is_back:
             self._contact(unit, is_lost=False, detail="data arrive again", reason="online")
         if unit.needs_stream != self._demands.get(unit.unit_id, NO_DEMAND).needs_stream:
@@ -196,7 +200,10 @@ class AlertEngine:
         unit = self.units.get(event.unit_id)
         if unit is None:
             return
-        unit.watch = watchdog.paused(unit.watch, self.clock.now_s())
+        was_off = event.unit_id in self._off
+        (self._off.add if event.mode is FeedMode.OFF else self._off.discard)(event.unit_id)
+        if was_off or event.mode is FeedMode.OFF:  # between the other modes a meter goes on being read
+            unit.watch = watchdog.paused(unit.watch, self.clock.now_s())
         if event.mode is FeedMode.OFF and unit.watch.is_lost:
             unit.watch = replace(unit.watch, is_lost=False)
             self._contact(unit, is_lost=False, detail="the meter is not read any more", reason="left_alone")
@@ -214,6 +221,7 @@ class AlertEngine:
             return
         gone = self.units.pop(event.unit_id, None)
         self._demands.pop(event.unit_id, None)
+        self._off.discard(event.unit_id)
         if gone is None:
             return
         self.scribe.note(gone.cancel_all(self.clock.now_s(), EndReason.UNIT_REMOVED))

@@ -239,6 +239,7 @@ class UnitAlerts:
         for run in self.runs.values():
             if run.exposure is not None:
                 run.exposure.clear()
+                run.needs_stream = run.rule.source is Source.STREAM
             if run.rule.metric in RUNNING_METRICS:
                 records += run.apply(machine.restart_measurement(run.state, at_s))
         return records

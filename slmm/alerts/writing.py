@@ -106,7 +106,7 @@ class Writer:
         event = self._event(record.event_uid)
         if event is None:
             return None
-        self._take_peak(event, change)
+        self._take_peak(event, change.state)
         match change.kind:
             case ChangeKind.ESCALATED:
                 event.severity = Severity.RED
@@ -164,9 +164,9 @@ class Writer:
         self._session.flush()
         desk.ended(event)
 
-    def _take_peak(self, event: EventRow, change: Change) -> None:
+    def _take_peak(self, event: EventRow, state: State) -> None:
         """A recurrence counts too: the event's peak is the worst of all its occurrences."""
-        peak_db = change.state.peak_db
+        peak_db = state.peak_db
         if peak_db is None or peak_db == event.peak_value:
             return
         is_downward = (event.rule_json or {}).get("comparison") in (Comparison.LESS, Comparison.AT_MOST)
@@ -174,7 +174,7 @@ class Writer:
             peak_db < event.peak_value if is_downward else peak_db > event.peak_value
         )
         if is_worse:
-            event.peak_value, event.peak_at = peak_db, self._instant(change.state.peak_at_s)
+            event.peak_value, event.peak_at = peak_db, self._instant(state.peak_at_s)
 
     def _write_contact(self, contact: Contact) -> Written | None:
         desk = self._desk(contact.unit_id)
@@ -243,6 +243,9 @@ class Writer:
         )
 
     def _save_states(self) -> None:
+        for saved in self._batch.states:
+            if saved.state.has_event and (event := self._event(saved.event_uid)) is not None:
+                self._take_peak(event, saved.state)
         rows = [
             {
                 "rule_id": saved.rule_id,

@@ -400,6 +400,43 @@ def test_a_meter_that_is_held_or_left_alone_is_not_missed(bench: Bench) -> None:
     assert bench.events == []
 
 
+def test_a_meter_read_now_and_then_is_back_with_its_first_reading_also_after_a_restart(bench: Bench) -> None:
+    lost = events.ContactChange("b", START, False, "no route")
+    signals.publish(signals.contact_changed, lost)
+    bench.engine.scribe.flush()
+    bench.restart(300.0)
+    assert bench.spans() == [(0, None, None)]
+    bench.sound(50.0, "b")
+    assert bench.spans() == [(0, 300, "online")]
+
+
+def test_a_meter_that_fails_now_and_then_is_still_missed(bench: Bench) -> None:
+    bench.add()
+    bench.series("60x5")
+    for second in range(70):
+        mode = (events.FeedMode.BACKOFF, events.FeedMode.IDLE)[second % 2]
+        signals.publish(signals.mode_changed, events.ModeChange("a", START, mode))
+        bench.tick(1.0)
+    assert [event.metric for event in bench.events] == ["connectivity"]
+
+
+def test_a_unit_that_is_left_alone_is_lost_no_more(bench: Bench) -> None:
+    bench.add()
+    signals.publish(signals.contact_changed, events.ContactChange("a", START, False, "no route"))
+    signals.publish(signals.mode_changed, events.ModeChange("a", START, events.FeedMode.OFF))
+    bench.engine.scribe.flush()
+    assert bench.spans() == [(0, 0, "left_alone")]
+
+
+def test_the_peak_of_an_open_event_is_on_record_within_ten_seconds(bench: Bench) -> None:
+    bench.add()
+    for level in (90.0, 97.0, *[91.0] * 11):
+        bench.sound(level)
+        bench.engine.tick()
+    bench.engine.scribe.flush()
+    assert (bench.events[0].peak_value, bench.second(bench.events[0].peak_at)) == (97.0, 1)
+
+
 # -- people --------------------------------------------------------------------------------------------------------
 
 
