@@ -161,10 +161,10 @@ class Picker:
             return False
         return True
 
-    @staticmethod
-    def _postpone(row: NotificationRow) -> None:
-        row.not_before += POSTPONE
-        row.expires_at += POSTPONE
+    def _postpone(self, row: NotificationRow) -> None:
+        later = self._now + POSTPONE
+        row.expires_at += later - row.not_before
+        row.not_before = later
 
     def _take_in_onset(self, session: Session, row: NotificationRow) -> bool:
         """An end waits for its onset; an onset that never went out is told together with it."""
