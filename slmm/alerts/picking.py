@@ -197,19 +197,14 @@ class Picker:
         )
         own = to_address.where(NotificationRow.incident_id == row.incident_id, NotificationRow.id < row.id)
         unsent = NotificationRow.status.in_(("pending", "sending"))
-        earlier = list(session.scalars(own.where(unsent)))
-        digests = [
-            uid
-            for uid in session.scalars(
-                own.where(NotificationRow.status == "merged").with_only_columns(NotificationRow.merged_into)
-            )
-            if uid
-        ]
-        if digests:
-            earlier += session.scalars(
-                to_address.where(unsent, NotificationRow.kind == MessageKind.DIGEST, NotificationRow.uid.in_(digests))
-            )
-        return earlier
+        digests = [one.merged_into for one in session.scalars(own.where(NotificationRow.status == "merged"))]
+        within = to_address.where(
+            unsent,
+            NotificationRow.kind == MessageKind.DIGEST,
+            NotificationRow.uid.in_([uid for uid in digests if uid is not None]),
+        )
+        waiting = [one for one in session.scalars(own.where(unsent)) if one.status == "sending" or not _is_later(one)]
+        return [*waiting, *session.scalars(within)]
 
     def _has_heard(self, session: Session, row: NotificationRow) -> bool:
         """Whether anything about the incident has reached the address, by itself or in a digest."""
@@ -325,7 +320,7 @@ class Picker:
             not_before=self._now,
             expires_at=min(row.expires_at for row in rows),
             attempts=0,
-            subject=f"{where}: {len(rows)} messages about alerts",
+            subject=f"{where}: {len(rows)} messages about alerts" + (", RED" if severity == "red" else ""),
             body=texts.digest_body([(row.subject, row.body) for row in rows]),
             payload={"id": uid, "kind": "digest", "messages": [row.payload for row in rows]},
             created_at=self._now,

@@ -631,7 +631,7 @@ def test_machines_never_sleep(room: Mailroom) -> None:
     assert kinds(hook) == ["onset"]
 
 
-# -- reminders and time-outs ----------------------------------------------------------------------------------------------
+# -- reminders and time-outs ------------------------------------------------------------------------------------------
 
 
 def reminders(room: Mailroom, postman: Postman, seconds: int, every_s: int = 60) -> list[float]:
