@@ -51,7 +51,9 @@ class Inbox:
         if severity is not None:
             wanted = wanted.where(EventRow.severity == severity)
         if before_id is not None:
-            wanted = wanted.where(EventRow.id < before_id)
+            onset_at = select(EventRow.onset_at).where(EventRow.id == before_id).scalar_subquery()
+            is_older = (EventRow.onset_at < onset_at) | ((EventRow.onset_at == onset_at) & (EventRow.id < before_id))
+            wanted = wanted.where(is_older)
         if since is not None:
             wanted = wanted.where(EventRow.onset_at >= since)
         return self._database.read(lambda session: list(session.scalars(wanted)))
@@ -123,7 +125,7 @@ class Inbox:
         return self._change(found, undo, write, "unacknowledged", by)
 
     def acknowledge_incident(self, incident_uid: str, by: str, note: str | None = None) -> list[EventRow]:
-        """All open events of an incident that nobody has acknowledged; raises NotFound."""
+        """All events of an incident that nobody has acknowledged, ended or not; raises NotFound."""
 
         def read(session: Session) -> list[int]:
             incident = session.scalar(select(IncidentRow).where(IncidentRow.uid == incident_uid))

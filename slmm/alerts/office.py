@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,7 +63,7 @@ class AlertOffice:
         recent_frames: RecentFrames,
     ) -> None:
         self.channels = Channelbook(database)
-        self.links = LinkMaker("", b"not started")
+        self.links = LinkMaker("", secrets.token_bytes(32))
         self.pulse: Pulse | None = None
         """What came of the last call to the outside heartbeat; None before the first."""
         self._settings = settings

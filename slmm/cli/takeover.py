@@ -218,14 +218,19 @@ class Takeover:
         return kind
 
     def _events(self, kind: Kind) -> Kind:
-        for row in sorted(self._rows("alert_events"), key=lambda row: -int(row["id"])):
+        rows = sorted(self._rows("alert_events"), key=lambda row: int(row["id"]))
+        # One event of a rule and unit can be open: the newest.
+        newest = {(row["rule_id"], row["unit_id"]): row["id"] for row in rows if not row.get("clear_at")}
+        for row in rows:
             try:
                 values = _event(row)
             except ValueError as error:
                 kind.skipped.append(f"event {row['id']}: {error}")
                 continue
             values["rule_id"] = self._rule_ids.get(int(row["rule_id"]), 0)
-            if values["clear_at"] is None and not self._may_stay_open(values):
+            is_newest = newest.get((row["rule_id"], row["unit_id"])) == row["id"]
+            has_rule = values["rule_id"] != 0 or values["metric"] == "connectivity"
+            if values["clear_at"] is None and not (is_newest and has_rule):
                 values |= {"clear_at": values["onset_at"], "status": "cleared", "end_reason": "orphaned"}
             same = select(EventRow.id).where(
                 *(getattr(EventRow, name) == values[name] for name in ("unit_id", "metric", "onset_at", "rule_name"))
@@ -237,18 +242,6 @@ class Takeover:
             self._session.flush()
             kind.taken += 1
         return kind
-
-    def _may_stay_open(self, values: Row) -> bool:
-        """One event of a rule and unit can be open: the newest, and only if its rule was taken over."""
-        if values["rule_id"] == 0 and values["metric"] != "connectivity":
-            return False
-        wanted = select(EventRow.id).where(
-            EventRow.rule_id == values["rule_id"],
-            EventRow.unit_id == values["unit_id"],
-            EventRow.clear_at.is_(None),
-            EventRow.onset_at != values["onset_at"],
-        )
-        return self._session.scalar(wanted.limit(1)) is None
 
     def _logs(self, kind: Kind) -> Kind:
         known = self._units()

@@ -121,9 +121,14 @@ def _http_problem(error: HTTPException) -> Response:
     return described
 
 
+def _rule() -> str:
+    """The path as it is declared: what stands in its place may be a secret, such as a signed link."""
+    return str(request.url_rule or request.path)
+
+
 def _database_problem(error: OperationalError) -> Response:
     """Locked, full or gone: a transaction that failed has changed nothing."""
-    logger.error("%s %s: %s", request.method, request.path, error)
+    logger.error("%s %s: %s", request.method, _rule(), error)
     detail = f"the database does not take it at present ({error.orig}); nothing was changed, try again"
     response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail)
     response.headers["Retry-After"] = "10"
@@ -131,7 +136,7 @@ def _database_problem(error: OperationalError) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    logger.exception("%s %s failed", request.method, request.path)
+    logger.exception("%s %s failed", request.method, _rule())
     return problem(500, "internal", "SLMM failed to answer this request; its log tells why.")
 
 

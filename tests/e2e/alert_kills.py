@@ -163,7 +163,7 @@ def run(directory: Path, kills: int, seed: int = 1, most_up_s: float = 14.0) -> 
 
 
 def _until_delivered(server: RunningServer) -> None:
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 420  # beyond 30 messages an hour a person gets digests, every five minutes
     while time.monotonic() < deadline_s:
         summary = server.get("/_alerts/summary")
         if summary["open"] == 0 and not {"pending", "sending"} & summary["messages"].keys():
@@ -183,10 +183,12 @@ def _incidents(server: RunningServer) -> dict[int, str]:
 
 def _sort(outcome: Outcome, mails: list[dict[str, Any]], posts: list[Any], server: RunningServer) -> None:
     """Which key was heard how often, by incident."""
-    incident_of = {
-        message["uid"]: str(message["incident_id"])
-        for message in server.get("/_alerts/messages?limit=1000")["messages"]
-    }
+    incidents_of: dict[str, set[str]] = defaultdict(set)
+    """A digest tells of several."""
+    for message in server.get("/_alerts/messages?limit=1000")["messages"]:
+        if message["incident_id"] is not None:
+            for uid in filter(None, (message["uid"], message["merged_into"])):
+                incidents_of[uid].add(str(message["incident_id"]))
     heard: dict[str, int] = defaultdict(int)
     by_mail: dict[str, list[str]] = defaultdict(list)
     by_post: dict[str, list[str]] = defaultdict(list)
@@ -196,12 +198,14 @@ def _sort(outcome: Outcome, mails: list[dict[str, Any]], posts: list[Any], serve
         match = re.search(r"Message-ID:\s*<([0-9a-f]{32})@", str(mail["content"]), re.IGNORECASE)
         assert match is not None
         heard[f"mail {match[1]}"] += 1
-        by_mail[incident_of[match[1]]].append(match[1])
+        for incident in incidents_of[match[1]]:
+            by_mail[incident].append(match[1])
     for post in posts:
         if post.path == "/killed":
             uid = post.headers["webhook-id"]
             heard[f"post {uid}"] += 1
-            by_post[incident_of[uid]].append(uid)
+            for incident in incidents_of[uid]:
+                by_post[incident].append(uid)
     outcome.mails, outcome.posts = dict(by_mail), dict(by_post)
     outcome.doubled = sum(count - 1 for count in heard.values())
 

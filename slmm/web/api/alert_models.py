@@ -340,6 +340,7 @@ class Delivery(BaseModel):
     last_error: str | None
     last_code: int | None
     answer: str | None
+    merged_into: str | None = Field(description="The message it went out with")
     created_at: str
     sent_at: str | None
 

@@ -57,6 +57,7 @@ def delivery_view(row: NotificationRow) -> dict[str, Any]:
         "last_error": row.last_error,
         "last_code": row.last_code,
         "answer": row.answer,
+        "merged_into": row.merged_into,
         "created_at": stamp(row.created_at),
         "sent_at": stamp(row.sent_at),
     }
