@@ -270,7 +270,7 @@ def _next_reminder(session: Session, row: NotificationRow, now: datetime) -> Non
         "stage": stage,
         "status": "pending",
         "not_before": not_before,
-        "expires_at": not_before + (row.expires_at - row.not_before),
+        "expires_at": not_before + timedelta(seconds=retry.GIVE_UP_S),
         "attempts": 0,
         "payload": {**row.payload, "id": uid},
         "created_at": now,
