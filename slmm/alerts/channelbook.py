@@ -66,7 +66,13 @@ class Channelbook:
             return ReadyChannel(row.name, row.kind, None, str(error))
 
     def _config(self, row: ChannelRow) -> dict[str, Any]:
-        config: dict[str, Any] = json.loads(self._sealing().unseal(row.config_sealed))
+        text = self._sealing().unseal(row.config_sealed)
+        try:
+            config = json.loads(text)
+        except ValueError:
+            raise Invalid("its settings are no JSON; give them again") from None
+        if not isinstance(config, dict):
+            raise Invalid("its settings are no JSON object; give them again")
         return config
 
     def _sealing(self) -> SecretBox:
@@ -145,7 +151,10 @@ class Channelbook:
         """A channel to try before it is saved; every member left out is the saved one's. Raises Invalid or NotFound."""
         if name == LOG:
             return registry.make(LOG, {})
-        stored = self._stored(self._row(name)) if name else None
+        row = self._row(name) if name else None
+        if row is not None and row.kind != self._known_kind(kind):  # its secrets are for its own kind of receiver
+            raise Invalid(f"kind {kind!r} is not that of channel {row.name!r}: {row.kind}", field="kind")
+        stored = self._stored(row) if row is not None else None
         return registry.make(self._known_kind(kind), registry.merged(kind, stored, dict(config)))
 
     def kind_of(self, name: str) -> str:
@@ -184,7 +193,6 @@ class Channelbook:
 
     def _view(self, row: ChannelRow) -> dict[str, Any]:
         ready = self._ready.get(row.name)
-        stored = self._stored(row)
         health = "ok"
         if ready is None or ready.channel is None:
             health = "broken"
@@ -205,8 +213,15 @@ class Channelbook:
             "last_error": row.last_error or (ready.error if ready else None),
             "last_ok_at": stamp(row.last_ok_at),
             "takes_recipients": ready is not None and _takes_recipients(ready),
-            "config": {} if stored is None else public_view(registry.KINDS[row.kind].model_validate(stored)),
+            "config": self._shown_config(row),
         }
+
+    def _shown_config(self, row: ChannelRow) -> dict[str, Any]:
+        """Its settings without secrets; nothing of a broken channel."""
+        try:
+            return public_view(registry.configuration(row.kind, self._config(row)))
+        except Invalid:
+            return {}
 
 
 def _takes_recipients(ready: ReadyChannel) -> bool:

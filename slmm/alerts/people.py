@@ -24,8 +24,9 @@ class People:
         return self._database.read(lambda session: list(session.scalars(wanted)))
 
     def put(self, address: str, values: Mapping[str, Any]) -> RecipientRow:
-        """Describe an address; raises Invalid for quiet hours with one end only."""
-        row = RecipientRow(address=address, **values)
+        """Describe an address, all of it; raises Invalid for quiet hours with one end only."""
+        unknown = {"name": None, "quiet_start": None, "quiet_end": None, "quiet_for_red": False, "timezone": None}
+        row = RecipientRow(address=address, **{**unknown, **values})
         if bool(row.quiet_start) != bool(row.quiet_end):
             missing = "quiet_end" if row.quiet_start else "quiet_start"
             raise Invalid(f"{missing} is missing: quiet hours have two ends", field=missing)
