@@ -257,7 +257,7 @@ class Desk:
     def _follow_up(
         self, incident: IncidentRow, event: EventRow, kind: MessageKind, target: Target, subject: str, after_s: float
     ) -> None:
-        """Another round, unless one as bad is under way, or its time-out has been told; a milder one gives way."""
+        """Another round, unless one as bad and as soon is under way or has timed out; a milder or later one gives way."""
         is_reminder = kind is MessageKind.REMINDER
         of_kind = NotificationRow.kind == kind
         if not is_reminder:
@@ -266,7 +266,8 @@ class Desk:
         at = self._now + timedelta(seconds=after_s)
         for row in rows:
             counts = row.status in ("pending", "sending") if is_reminder else row.status != "cancelled"
-            if counts and RANK[row.severity] >= RANK[event.severity]:
+            is_sooner = row.status == "pending" and row.severity == event.severity and at < row.not_before
+            if counts and RANK[row.severity] >= RANK[event.severity] and not is_sooner:
                 return
             if row.status == "pending":
                 row.status, at = "cancelled", min(at, row.not_before)
@@ -295,10 +296,9 @@ class Desk:
             return texts.end_body(event.unit_id, [facts_of(one) for one in events], zone)
 
         subject = texts.end_subject(event.unit_id, facts_of(event), word)
+        severity = max((row.severity for row in rows), key=RANK.__getitem__)  # who slept through it sleeps on
         at = max(self._now, min(row.not_before for row in rows)) if is_untold else None
-        row = self._letters.enqueue(
-            incident, event, kind, "end", target, subject, body, at=at, severity=incident.severity
-        )
+        row = self._letters.enqueue(incident, event, kind, "end", target, subject, body, at=at, severity=severity)
         if row is not None and is_untold:
             unsent = self._to(incident, target).where(
                 NotificationRow.status == "pending", NotificationRow.uid != row.uid

@@ -623,6 +623,24 @@ def test_the_time_out_of_amber_lets_people_sleep_and_that_of_red_does_not(room: 
     assert [message.subject for message in mail.messages] == ["RED, not acknowledged: b: Rule 1, lp 90.0 dB"]
 
 
+def test_who_heard_of_amber_only_is_not_woken_by_the_end_of_red(room: Mailroom) -> None:
+    mail = room.hire("mail")
+    room.hire("hook", "webhook")
+    room.people.put(ANNA, {"quiet_start": "22:00", "quiet_end": "07:00"})
+    room.now = datetime(2026, 3, 2, 20, 30, tzinfo=UTC)  # 21:30 in Berlin
+    amber = room.open(MAIL, rule_id=1)
+    room.send(10)
+    red = room.open(HOOK, rule_id=2, severity="red")
+    room.go(3 * 3600)
+    for uid in (amber, red):
+        room.end(uid)
+    room.send()
+    assert kinds(mail) == ["onset"]
+    room.now = MORNING
+    room.send()
+    assert kinds(mail) == ["onset", "clear"]
+
+
 def test_machines_never_sleep(room: Mailroom) -> None:
     hook = room.hire("hook", "webhook")
     asleep(room)
@@ -819,5 +837,17 @@ def test_an_amber_time_out_that_becomes_red_does_not_come_later_for_it(room: Mai
     room.send()
     room.send(10)
     assert [message.subject for message in boss.messages] == ["RED, not acknowledged: a: Rule 1, lp 90.0 dB"]
+    room.send(3600)
+    assert len(boss.messages) == 1
+
+
+def test_the_soonest_of_two_time_outs_counts(room: Mailroom) -> None:
+    room.hire("hook", "webhook")
+    boss = room.hire("boss", "webhook")
+    room.open(HOOK, rule_id=1, escalate_after_s=3600.0, escalation_targets=(Target("boss"),))
+    room.open(HOOK, rule_id=2, escalate_after_s=300.0, escalation_targets=(Target("boss"),))
+    room.send()
+    room.send(300)
+    assert [message.subject for message in boss.messages] == ["AMBER, not acknowledged: a: Rule 2, lp 90.0 dB"]
     room.send(3600)
     assert len(boss.messages) == 1
