@@ -257,7 +257,7 @@ class Desk:
     def _follow_up(
         self, incident: IncidentRow, event: EventRow, kind: MessageKind, target: Target, subject: str, after_s: float
     ) -> None:
-        """Another round, unless one as bad and as soon is under way or has timed out; a milder or later one gives way."""
+        """Another round, unless one as bad and as soon is under way or has timed out; it takes the place of less."""
         is_reminder = kind is MessageKind.REMINDER
         of_kind = NotificationRow.kind == kind
         if not is_reminder:
