@@ -122,6 +122,18 @@ class Desk:
         if incident is not None and all(one.acknowledged_at for one in self._open_events(incident)):
             self.cancel_follow_ups(incident)
 
+    def unacknowledged(self, incident_id: int) -> None:
+        """An acknowledgement is taken back: what had been called off is due again after the same wait."""
+        called_off = select(NotificationRow).where(
+            NotificationRow.incident_id == incident_id,
+            NotificationRow.status == "cancelled",
+            (NotificationRow.kind == MessageKind.REMINDER) | (NotificationRow.stage == UNACKED_STAGE),
+        )
+        for row in self._session.scalars(called_off):
+            later = self._now + max(row.not_before - row.created_at, timedelta(0))
+            row.expires_at += later - row.not_before
+            row.status, row.not_before = "pending", later
+
     def unshelved(self, unit_id: str, rule_id: int | None) -> None:
         """Who was never told of an event that is still open hears of it now; nobody hears twice."""
         open_events = select(EventRow).where(EventRow.unit_id == unit_id, EventRow.clear_at.is_(None))

@@ -117,6 +117,9 @@ class Inbox:
             event = _find(session, event_id, None)
             event.acknowledged_at = event.acknowledged_by = None
             _keep(session, event, "unacknowledged", self._now(), by, None)
+            session.flush()
+            if event.incident_id is not None:
+                self._desk(session, event.unit_id).unacknowledged(event.incident_id)
             return event
 
         def undo(state: State, at_s: float) -> Step:

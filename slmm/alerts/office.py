@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from slmm.alerts import heartbeat
@@ -30,7 +30,7 @@ from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster
 from slmm.storage.history import trail
-from slmm.storage.models import NotificationRow, TransitionRow
+from slmm.storage.models import IncidentRow, NotificationRow, TransitionRow
 from slmm.storage.secrets import SecretBox
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,9 @@ class AlertOffice:
 
         def erase(session: Session) -> None:
             finished = NotificationRow.status.in_(("sent", "merged", "cancelled", "suppressed", "dead"))
-            session.execute(delete(NotificationRow).where(finished, NotificationRow.created_at < before))
+            going_on = select(IncidentRow.id).where(IncidentRow.closed_at.is_(None))  # who was told is still needed
+            is_over = NotificationRow.incident_id.is_(None) | NotificationRow.incident_id.not_in(going_on)
+            session.execute(delete(NotificationRow).where(finished, is_over, NotificationRow.created_at < before))
             session.execute(
                 delete(TransitionRow).where(TransitionRow.event_uid.is_(None), TransitionRow.written_at < before)
             )

@@ -203,7 +203,7 @@ class UnitAlerts:
             ended_s = self._clock.steady_s(before.ends_at) if before else at_s
         self._look_up_window(run, at_s)
         now = run.window
-        if before is None or now == before or (now is not None and now.starts_at == before.ends_at):
+        if before is None or now == before or (now is not None and before.starts_at < now.starts_at <= before.ends_at):
             return []
         return run.apply(machine.close_window(run.rule, run.state, ended_s if math.isfinite(ended_s) else at_s))
 

@@ -452,6 +452,35 @@ def test_acknowledging_names_who_and_keeps_the_first(bench: Bench) -> None:
     assert [change.kind for change in bench.told] == ["onset", "acknowledged", "acknowledged"]
 
 
+def test_taking_an_acknowledgement_back_brings_the_reminders_back(bench: Bench) -> None:
+    bench.add(remind_after_s="600")
+    bench.series("90")
+    bench.deliver()
+    bench.office.inbox.acknowledge(1, "kim")
+    assert [row.status for row in bench.messages] == ["sent", "cancelled"]
+    bench.time.go(300.0)
+    bench.office.inbox.unacknowledge(1, "kim")
+    bench.time.go(599.0)
+    bench.deliver()
+    assert bench.messages[1].status == "pending"
+    bench.time.go(2.0)
+    bench.deliver()
+    assert [row.status for row in bench.messages] == ["sent", "sent", "pending"]
+
+
+def test_who_was_told_of_what_goes_on_is_kept_however_long_it_lasts(bench: Bench) -> None:
+    bench.add(clear_duration_s=0)
+    bench.series("90")
+    bench.deliver()
+    bench.office.prune(START + timedelta(days=1000))
+    assert [row.kind for row in bench.messages] == ["onset"]
+    bench.series("80")
+    bench.deliver()
+    bench.office.prune(START + timedelta(days=1000))
+    assert bench.messages == []
+    assert len(bench.events) == 1
+
+
 def test_turning_red_takes_the_acknowledgement_back(bench: Bench) -> None:
     bench.add(red_threshold_db=95.0)
     bench.series("90")
