@@ -1,5 +1,6 @@
 """Line ends and control characters in every text that the interface takes: refused by name, and no meter hears them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,6 +58,10 @@ def query_members(spec: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                     yield method, path, parameter["name"]
 
 
+PROSE = {"note", "reason"}
+"""What people write about an alert may have several lines; it goes to no meter and into no header."""
+
+
 @pytest.mark.parametrize("evil", EVIL)
 def test_no_text_with_control_characters_passes_anywhere(
     client: FlaskClient, add: Add, fast_emulator: RunningEmulator, evil: str
@@ -66,14 +71,17 @@ def test_no_text_with_control_characters_passes_anywhere(
     spec: dict[str, Any] = client.get("/openapi.json").json
     seen = 0
     for method, path, member, in_list in body_members(spec):
-        address = path.replace("{unit_id}", unit_id).replace("{name}", "x").replace("{grant_id}", "1")
+        if member in PROSE and all(line.isprintable() for line in evil.replace("\r\n", "\n").split("\n")):
+            continue
+        address = re.sub(r"\{\w+_id\}", "1", path.replace("{unit_id}", unit_id)).replace("{name}", "x")
+        address = re.sub(r"\{\w+\}", "x", address)
         answer: Any = client.open(address, method=method.upper(), json={member: [evil] if in_list else evil})
         assert answer.status_code == 422, (method, path, member, answer.json)
         assert any(error["field"].startswith(member) for error in answer.json["errors"]), (path, member, answer.json)
         seen += 1
     assert seen > 30
     for method, path, name in query_members(spec):
-        address = path.replace("{unit_id}", unit_id).replace("{operation_id}", "0")
+        address = re.sub(r"\{\w+_id\}", "0", path.replace("{unit_id}", unit_id))
         answer = client.open(address, method=method.upper(), query_string={name: evil})
         assert answer.status_code == 422, (method, path, name, answer.json)
         seen += 1

@@ -54,6 +54,14 @@ def _printable(value: str) -> str:
     return value
 
 
+def _prose(value: str) -> str:
+    """Several lines are allowed; they are kept with plain line ends."""
+    text = value.replace("\r\n", "\n")
+    if not all(line.isprintable() for line in text.split("\n")):
+        raise ValueError("printable characters and line ends only")
+    return text
+
+
 def _metric(value: str) -> str:
     if value not in METRICS:
         raise ValueError(f"one of {', '.join(METRICS)}")
@@ -149,7 +157,7 @@ class EventsQuery(UnitEventsQuery):
     """Which events of all units."""
 
     severity: Literal["amber", "red"] | None = None
-    unit: Annotated[str, Field(max_length=64)] | None = Field(None, description="Of this unit only")
+    unit: Annotated[Text, Field(max_length=64)] | None = Field(None, description="Of this unit only")
     before_id: int | None = Field(None, ge=0, le=2**31 - 1, description="Older than this event")
     since: AwareDatetime | None = None
 
@@ -165,7 +173,7 @@ class AckQuery(BaseModel):
 class Remark(Input):
     """What somebody has to say about an event."""
 
-    note: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    note: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_prose)] | None = None
     cause: Annotated[Text, Field(min_length=1, max_length=32)] | None = Field(
         None, description="What it was, such as piling, traffic, thunder or calibration"
     )
@@ -174,14 +182,14 @@ class Remark(Input):
 class CloseReason(Input):
     """Why an event is closed by hand."""
 
-    reason: Annotated[str, Field(min_length=3, max_length=2000)]
+    reason: Annotated[str, Field(min_length=3, max_length=2000), AfterValidator(_prose)]
 
 
 class NewShelf(Input):
     """What to snooze, and for how long."""
 
     minutes: Annotated[int, Field(ge=1, le=10_080, description="At most 7 days")]
-    reason: Annotated[str, Field(min_length=3, max_length=500)]
+    reason: Annotated[str, Field(min_length=3, max_length=500), AfterValidator(_prose)]
     rule_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(None, description="Null for the whole unit")
     one_shot: bool = Field(False, description="Ends with the next return to normal")
 
@@ -402,7 +410,7 @@ class NewChannel(Input):
     """A way to tell people."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Lower case, such as mail-office")]
-    kind: Annotated[str, Field(max_length=16, description="email, webhook, mqtt or apprise")]
+    kind: Annotated[Text, Field(max_length=16, description="email, webhook, mqtt or apprise")]
     config: ChannelConfig
     enabled: bool = True
 
@@ -417,8 +425,8 @@ class ChannelChange(Input):
 class ChannelTest(Input):
     """A message to try a channel with, before or after it is saved."""
 
-    name: Annotated[str, Field(max_length=64)] | None = Field(None, description="A saved channel")
-    kind: Annotated[str, Field(max_length=16)] | None = None
+    name: Annotated[Text, Field(max_length=64)] | None = Field(None, description="A saved channel")
+    kind: Annotated[Text, Field(max_length=16)] | None = None
     config: ChannelConfig = Field(default_factory=dict)
     recipient: Annotated[Text, Field(max_length=254)] = ""
 
