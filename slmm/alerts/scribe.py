@@ -24,8 +24,10 @@ from slmm.alerts.clock import SteadyClock
 from slmm.alerts.letters import Surroundings, Wishes
 from slmm.alerts.rules import Rule
 from slmm.alerts.state import ChangeKind
+from slmm.alerts.texts import log_line
 from slmm.alerts.unit import Record, RuleRun
 from slmm.alerts.writing import Batch, Contact, SavedState, Writer, Written
+from slmm.events import LogCategory, LogLevel
 from slmm.storage.batch import why
 from slmm.storage.database import Database
 
@@ -37,6 +39,7 @@ CHECKPOINT_S = 10.0
 """How old the saved evidence of a running timer may be."""
 RETRY_S = 1.0
 STOP_WITHIN_S = 4.0
+LOUD = frozenset({"onset", "realarm", "escalated"})
 
 
 class Scribe:
@@ -210,6 +213,10 @@ class Scribe:
         for written in told:
             change = events.AlertChange(written.unit_id, now, written.kind, written.event)
             signals.publish(signals.alert_changed, change)
+            if (line := log_line(written.kind, written.event)) is not None:
+                level = LogLevel.INFO if written.kind not in LOUD else LogLevel.WARNING
+                entry = events.LogEntry(written.unit_id, now, level, LogCategory.ALERT, line)
+                signals.publish(signals.logged, entry)
         if told:
             self.wake_outbox()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 LONGEST_SUBJECT = 200
@@ -129,3 +130,23 @@ def reminder_body(unit_id: str, event: EventFacts, zone: str) -> str:
 def digest_body(parts: Sequence[tuple[str, str]]) -> str:
     """Several messages in one: subject and body of each."""
     return "\n\n".join(f"— {subject}\n{body}" for subject, body in parts)
+
+
+def log_line(kind: str, event: Mapping[str, Any]) -> str | None:
+    """One line for the unit's log; None for what is no news there, and for a unit that is gone."""
+    if event["end_reason"] == "unit_removed":
+        return None
+    name = event["rule_name"] or f"rule {event['rule_id']}"
+    figure = "" if event["onset_value"] is None else f", {event['level_name']} {event['onset_value']:.1f} dB"
+    match kind:
+        case "onset" | "realarm" | "escalated":
+            return f"{event['severity']} alert{_AGAIN.get(kind, '')}: {name}{figure}"
+        case "ended":
+            return f"alert over: {name}, {REASONS.get(event['end_reason'], event['end_reason'])}"
+        case "acknowledged" | "unacknowledged":
+            by = f" by {event['acknowledged_by']}" if event["acknowledged_by"] else ""
+            return f"alert {kind}{by}: {name}"
+    return None
+
+
+_AGAIN = {"realarm": " again", "escalated": ", worse"}

@@ -41,6 +41,25 @@ def test_viewers_are_told_after_the_commit_and_not_before(bench: Bench) -> None:
     assert len(bench.events) == 1
 
 
+def test_the_log_of_the_unit_tells_of_its_alerts(bench: Bench) -> None:
+    lines = []
+
+    def hear(sender: str, event: events.LogEntry) -> None:
+        lines.append((event.level.value, event.category.value, event.message))
+
+    bench.add(name="Night", red_threshold_db=95.0)
+    with signals.logged.connected_to(hear):
+        bench.series("90 96")
+        bench.office.inbox.acknowledge(1, "kim")
+        bench.series("80")
+    assert lines == [
+        ("WARNING", "ALERT", "amber alert: Night, Lp 90.0 dB"),
+        ("WARNING", "ALERT", "red alert, worse: Night, Lp 90.0 dB"),
+        ("INFO", "ALERT", "alert acknowledged by kim: Night"),
+        ("INFO", "ALERT", "alert over: Night, the level is back to normal"),
+    ]
+
+
 def test_late_and_doubled_samples_are_dropped_and_counted(bench: Bench) -> None:
     bench.add(duration_s=2)
     for at_s in (0.0, 1.0, 1.0, 0.0, 2.0):
