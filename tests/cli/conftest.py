@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -50,6 +51,11 @@ def serving(application: Any) -> Iterator[str]:
         server.stop(timeout=1)
 
 
+def _hear_ctrl_c() -> None:
+    """A shell has its background jobs ignore SIGINT, and their children inherit that; the tests may be such a job."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """``start("watch", "north", SLMM_URL=…)`` runs on; what still runs after the test is ended."""
@@ -63,6 +69,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_ctrl_c,
         )
         started.append(process)
         return process
