@@ -29,7 +29,7 @@ def level_name(
     letter, speed = frequency or "", time or ""
     match metric:
         case "lp":
-            return f"L{letter}{speed}" if letter else "Lp"
+            return f"L{letter}{speed}" if letter and speed else "Lp"
         case "leq":
             return f"L{letter}eq since the start"
         case "le":

@@ -137,7 +137,8 @@ def log_line(kind: str, event: Mapping[str, Any]) -> str | None:
     if event["end_reason"] == "unit_removed":
         return None
     name = event["rule_name"] or f"rule {event['rule_id']}"
-    figure = "" if event["onset_value"] is None else f", {event['level_name']} {event['onset_value']:.1f} dB"
+    level = event["onset_value"] if kind == "onset" else event["peak_value"]
+    figure = "" if level is None else f", {event['level_name']} {level:.1f} dB"
     match kind:
         case "onset" | "realarm" | "escalated":
             return f"{event['severity']} alert{_AGAIN.get(kind, '')}: {name}{figure}"

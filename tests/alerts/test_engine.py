@@ -54,7 +54,7 @@ def test_the_log_of_the_unit_tells_of_its_alerts(bench: Bench) -> None:
         bench.series("80")
     assert lines == [
         ("WARNING", "ALERT", "amber alert: Night, Lp 90.0 dB"),
-        ("WARNING", "ALERT", "red alert, worse: Night, Lp 90.0 dB"),
+        ("WARNING", "ALERT", "red alert, worse: Night, Lp 96.0 dB"),
         ("INFO", "ALERT", "alert acknowledged by kim: Night"),
         ("INFO", "ALERT", "alert over: Night, the level is back to normal"),
     ]
