@@ -348,6 +348,8 @@ def obey(meters: list[Meter], order: dict[str, Any]) -> None:
             meter.close()
         case "faults":
             meter.set_faults(order["faults"])
+        case "nothing":  # its answer comes after all news of before
+            pass
         case "clock":
             meter.clock_ahead_s = order["ahead_s"]
         case other:

@@ -95,6 +95,10 @@ class FtpServers:
         """How far the meter's clock, read as UTC, is ahead of ours: what is old is listed with its year."""
         self._order(meter, "clock", ahead_s=ahead_s)
 
+    def catch_up(self) -> None:
+        """Wait until all that the process has heard so far is known here."""
+        self._order(0, "nothing")
+
     def stop(self) -> None:
         """End the process."""
         assert self._process.stdin is not None

@@ -23,7 +23,8 @@ class RunningFtpMeter:
 
     @property
     def commands(self) -> list[str]:
-        """Every command so far, as it came."""
+        """Every command so far, as it came; the news comes through a pipe."""
+        self._servers.catch_up()
         return list(self._servers.heard[0])
 
     def count(self, word: str) -> int:
