@@ -35,6 +35,9 @@ WITHHELD_STAGE = "withheld"
 """What an address would have heard, had nothing been snoozed; it names the events and what was wished of them."""
 
 
+_IS_FOLLOW_UP = (NotificationRow.kind == MessageKind.REMINDER) | NotificationRow.stage.startswith(UNACKED_STAGE)
+
+
 class Desk:
     """Works in one transaction."""
 
@@ -124,15 +127,19 @@ class Desk:
 
     def unacknowledged(self, incident_id: int) -> None:
         """An acknowledgement is taken back: what had been called off is due again after the same wait."""
-        called_off = select(NotificationRow).where(
-            NotificationRow.incident_id == incident_id,
-            NotificationRow.status == "cancelled",
-            (NotificationRow.kind == MessageKind.REMINDER) | (NotificationRow.stage == UNACKED_STAGE),
+        rows = self._session.scalars(
+            select(NotificationRow).where(NotificationRow.incident_id == incident_id, _IS_FOLLOW_UP)
         )
-        for row in self._session.scalars(called_off):
-            later = self._now + max(row.not_before - row.created_at, timedelta(0))
-            row.expires_at += later - row.not_before
-            row.status, row.not_before = "pending", later
+        newest: dict[tuple[str, str, str], NotificationRow] = {}
+        for row in sorted(rows, key=lambda row: row.id):  # an earlier one was called off for a later one
+            newest[row.kind, row.channel, row.recipient] = row
+        for row in newest.values():
+            if row.status == "cancelled":
+                at = self._now + max(row.not_before - row.created_at, timedelta(0))
+                kind, target = MessageKind(row.kind), Target(row.channel, row.recipient)
+                later = self._letters.earliest(target, kind, row.severity, at)
+                row.expires_at += later - row.not_before
+                row.status, row.not_before = "pending", later
 
     def unshelved(self, unit_id: str, rule_id: int | None) -> None:
         """Who was never told of an event that is still open hears of it now; nobody hears twice."""
@@ -165,7 +172,7 @@ class Desk:
             .where(
                 NotificationRow.incident_id == incident.id,
                 NotificationRow.status == "pending",
-                (NotificationRow.kind == MessageKind.REMINDER) | NotificationRow.stage.startswith(UNACKED_STAGE),
+                _IS_FOLLOW_UP,
             )
             .values(status="cancelled")
         )

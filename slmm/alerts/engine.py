@@ -73,7 +73,6 @@ class AlertEngine:
         self.takes_recipients: Mapping[str, bool] = {"log": False}
         """Every channel there is, and whether it has addresses."""
         self.clock = clock or SteadyClock()
-        self.evaluations = 0
         self.units: dict[str, UnitAlerts] = {}
         self._database = database
         self._roster = roster
@@ -83,8 +82,8 @@ class AlertEngine:
         self._demands: dict[str, Demand] = {}
         self._held: dict[str, list[Callable[[], None]]] = {}
         """Units that somebody is changing; what arrives meanwhile waits."""
-        self._off: set[str] = set()
-        """Units that are not read at all."""
+        self._read: set[str] = set()
+        """Units that are being read, however often: of the others nothing is expected."""
         self._ticker: gevent.Greenlet | None = None
         self.scribe = Scribe(database, self.clock, surroundings, self._runs, self._facts, self._wishes)
 
@@ -153,7 +152,6 @@ class AlertEngine:
             self._take(unit, event, now_s)
 
     def _take(self, unit: UnitAlerts, reading: events.Reading, now_s: float) -> None:
-        self.evaluations += len(unit.runs)
         records, is_back = unit.take(reading, now_s)
         self.scribe.note(records)
         if unit.watch.is_lost and not self._is_watched_over(unit.unit_id):  # readings are far apart: one will do
@@ -200,11 +198,11 @@ class AlertEngine:
         unit = self.units.get(event.unit_id)
         if unit is None:
             return
-        was_off = event.unit_id in self._off
-        (self._off.add if event.mode is FeedMode.OFF else self._off.discard)(event.unit_id)
-        if was_off or event.mode is FeedMode.OFF:  # between the other modes a meter goes on being read
+        was_read, is_read = event.unit_id in self._read, event.mode is not FeedMode.OFF
+        (self._read.add if is_read else self._read.discard)(event.unit_id)
+        if was_read != is_read:  # between the other modes a meter goes on being read
             unit.watch = watchdog.paused(unit.watch, self.clock.now_s())
-        if event.mode is FeedMode.OFF and unit.watch.is_lost:
+        if not is_read and unit.watch.is_lost:
             unit.watch = replace(unit.watch, is_lost=False)
             self._contact(unit, is_lost=False, detail="the meter is not read any more", reason="left_alone")
 
@@ -221,7 +219,7 @@ class AlertEngine:
             return
         gone = self.units.pop(event.unit_id, None)
         self._demands.pop(event.unit_id, None)
-        self._off.discard(event.unit_id)
+        self._read.discard(event.unit_id)
         if gone is None:
             return
         self.scribe.note(gone.cancel_all(self.clock.now_s(), EndReason.UNIT_REMOVED))
@@ -293,8 +291,7 @@ class AlertEngine:
         if due_s is None or now_s < due_s or not self._is_watched_over(unit.unit_id):
             return
         status = self._board.status(unit.unit_id)
-        device = self._roster.get(unit.unit_id)
-        if status.held_by is not None or not (device.is_active and device.tcp_enabled):
+        if status.held_by is not None or unit.unit_id not in self._read:
             unit.watch = watchdog.paused(unit.watch, now_s)
             return
         unit.watch = watchdog.lost(unit.watch)

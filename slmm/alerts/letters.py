@@ -133,7 +133,7 @@ class Letters:
             return None
         text = body(event, self._around.zone)
         severity = severity or event.severity
-        not_before = self._earliest(target, kind, severity, at)
+        not_before = self.earliest(target, kind, severity, at)
         is_for_people = target.channel in self._around.people_channels
         links = self._links(incident, event, target, kind)
         row = NotificationRow(
@@ -187,7 +187,7 @@ class Letters:
             links["Acknowledge"] = self._around.links.acknowledge(incident.uid, target.recipient)
         return {name: url for name, url in links.items() if url}
 
-    def _earliest(self, target: Target, kind: MessageKind, severity: str, at: datetime | None) -> datetime:
+    def earliest(self, target: Target, kind: MessageKind, severity: str, at: datetime | None) -> datetime:
         """Now for machines and what is urgent; else after the grouping wait, and not in quiet hours."""
         if target.channel not in self._around.people_channels:
             return at or self._now

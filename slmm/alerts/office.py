@@ -18,7 +18,7 @@ from slmm.alerts.attachments import chart_svg, csv_of
 from slmm.alerts.channelbook import Channelbook
 from slmm.alerts.engine import AlertEngine, EngineOptions
 from slmm.alerts.inbox import Inbox
-from slmm.alerts.letters import Surroundings
+from slmm.alerts.letters import CONNECTIVITY, Surroundings
 from slmm.alerts.links import LinkMaker
 from slmm.alerts.messages import Attachment, DeliveryFailed
 from slmm.alerts.outbox import Outbox
@@ -153,25 +153,32 @@ class AlertOffice:
     def _files(self, unit_id: str, at: datetime, payload: dict[str, Any]) -> tuple[Attachment, ...]:
         """The last quarter of an hour as CSV and as a picture."""
         event = payload.get("event") or {}
-        metric = event.get("metric") if event.get("metric") in ATTACHED_METRICS else "lp"
-        if not event or payload.get("incident_kind") == "connectivity":
+        if not event or payload.get("incident_kind") == CONNECTIVITY:
             return ()
+        metric = event["metric"] if event.get("metric") in ATTACHED_METRICS else "lp"
         zone = self.surroundings(unit_id).zone
-        points = self._points(unit_id, at, str(metric))
+        frames = list(self._recent_frames(unit_id))
         title = f"{unit_id}: {event.get('level_name') or metric}"
-        threshold_db = float(event["threshold_db"])
-        return (csv_of(unit_id, points, zone), chart_svg(unit_id, points, threshold_db, zone, title))
 
-    def _points(self, unit_id: str, until: datetime, metric: str) -> list[tuple[datetime, float | None]]:
-        """What memory holds at full rate, and before that what the trail has."""
-        since = until - ATTACHED
-        recent: list[tuple[datetime, float | None]] = []
-        for frame in self._recent_frames(unit_id):
-            data = json.loads(frame)
-            at = datetime.fromisoformat(data["timestamp"])
-            if since <= at <= until and data.get("feed_status") == "ok":
-                recent.append((at, data.get(metric)))
-        begins = recent[0][0] if recent else until
-        rows = self._database.read(lambda session: trail(session, unit_id, since))
-        older = [(row["timestamp"], row.get(metric)) for row in rows if row["timestamp"] < begins]
-        return [*older, *recent]
+        def draw(session: Session) -> tuple[Attachment, ...]:
+            points = _points(session, frames, unit_id, at, metric)
+            return csv_of(unit_id, points, zone), chart_svg(unit_id, points, float(event["threshold_db"]), zone, title)
+
+        return self._database.read(draw)
+
+
+def _points(
+    session: Session, frames: Iterable[bytes], unit_id: str, until: datetime, metric: str
+) -> list[tuple[datetime, float | None]]:
+    """What memory holds at full rate, and before that what the trail has."""
+    since = until - ATTACHED
+    recent: list[tuple[datetime, float | None]] = []
+    for frame in frames:
+        data = json.loads(frame)
+        at = datetime.fromisoformat(data["timestamp"])
+        if since <= at <= until and data.get("feed_status") == "ok":
+            recent.append((at, data.get(metric)))
+    begins = recent[0][0] if recent else until
+    rows = trail(session, unit_id, since)
+    older = [(row["timestamp"], row.get(metric)) for row in rows if row["timestamp"] < begins]
+    return [*older, *recent]

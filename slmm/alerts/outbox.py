@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -165,17 +165,7 @@ class Outbox:
         except Exception:  # whatever is wrong with a picture: who is to be woken gets the words
             logger.exception("message %s goes without its files", message.uid)
             return message
-        return Message(
-            uid=message.uid,
-            kind=message.kind,
-            recipient=message.recipient,
-            subject=message.subject,
-            text=message.text,
-            payload=message.payload,
-            thread=message.thread,
-            created_at=message.created_at,
-            attachments=files,
-        )
+        return replace(message, attachments=files)
 
     def _finish(self, session: Session, outcome: Outcome) -> None:
         row = session.scalar(select(NotificationRow).where(NotificationRow.uid == outcome.uid))

@@ -138,7 +138,7 @@ class Scribe:
         ]
         if not records and not contacts and not runs:
             return True
-        batch = self.batch(records, contacts, runs)
+        batch = self._batch(records, contacts, runs)
         for run in runs:
             run.is_dirty = False
         try:
@@ -162,7 +162,7 @@ class Scribe:
         self.tell(told)
         return True
 
-    def batch(self, records: list[Record], contacts: list[Contact], runs: list[RuleRun]) -> Batch:
+    def _batch(self, records: list[Record], contacts: list[Contact], runs: list[RuleRun]) -> Batch:
         return Batch(
             now=self._now(),
             records=tuple((record, self._facts(record.rule), self._wishes(record.rule)) for record in records),
@@ -233,7 +233,7 @@ class Scribe:
         runs: list[RuleRun] | None = None,
     ) -> T:
         """Write *records* and whatever *change* does in one transaction, then tell; for use within ``changing``."""
-        batch = self.batch(records, [], runs or [])
+        batch = self._batch(records, [], runs or [])
 
         def work(session: Session) -> tuple[T, list[Written]]:
             outcome = change(session)

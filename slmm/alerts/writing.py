@@ -51,15 +51,17 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Everything that one transaction writes; times are instants already."""
+    """Everything that one transaction writes."""
 
     now: datetime
+    instant: Callable[[float], datetime]
+    """The UTC instant of steady seconds."""
+    ahead_s: float
+    """How far UTC is ahead of steady seconds."""
     records: tuple[tuple[Record, dict[str, Any], Wishes], ...] = ()
     """Each with the facts of its rule and who wants to know."""
     contacts: tuple[Contact, ...] = ()
     states: tuple[SavedState, ...] = ()
-    instant: Callable[[float], datetime] = datetime.fromtimestamp
-    ahead_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

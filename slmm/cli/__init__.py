@@ -70,6 +70,8 @@ def show_config(as_json: bool) -> None:
 
     found = settings.load()
     values = found.model_dump(mode="json")
+    if values["alert_heartbeat_url"]:  # its path is its password
+        values["alert_heartbeat_url"] = "***"
     if values["database_url"] and not values["database_url"].startswith("sqlite"):
         values["database_url"] = store.shown_url(found)
     if as_json:

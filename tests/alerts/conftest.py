@@ -74,6 +74,8 @@ class Bench:
             signal.connect(receiver, weak=False)
         signals.alert_changed.connect(self._hear, weak=False)
         self.engine.reconsider_demands()
+        for name in ("a", "b"):
+            signals.publish(signals.mode_changed, events.ModeChange(name, START, events.FeedMode.IDLE))
 
     def _hear(self, sender: str, event: events.AlertChange) -> None:
         self.told.append(event)

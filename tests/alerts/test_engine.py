@@ -14,7 +14,6 @@ from sqlalchemy.exc import OperationalError
 from slmm import events, signals
 from slmm.errors import Conflict, DiskTrouble, Invalid, NotFound
 from slmm.events import RunState
-from slmm.storage.models import EventRow
 from tests.alerts.conftest import START, Bench
 
 
@@ -439,6 +438,19 @@ def test_a_meter_that_fails_now_and_then_is_still_missed(bench: Bench) -> None:
     assert [event.metric for event in bench.events] == ["connectivity"]
 
 
+def test_in_standby_nothing_is_missed(bench: Bench) -> None:
+    bench.add()
+    bench.series("60x5")
+    signals.publish(signals.mode_changed, events.ModeChange("a", START, events.FeedMode.OFF))
+    for _ in range(30):
+        bench.tick(10.0)
+    assert bench.events == []
+    signals.publish(signals.mode_changed, events.ModeChange("a", START, events.FeedMode.IDLE))
+    for _ in range(13):
+        bench.tick(10.0)
+    assert [event.metric for event in bench.events] == ["connectivity"]
+
+
 def test_a_unit_that_is_left_alone_is_lost_no_more(bench: Bench) -> None:
     bench.add()
     signals.publish(signals.contact_changed, events.ContactChange("a", START, False, "no route"))
@@ -569,4 +581,3 @@ def test_several_rules_of_a_unit_make_one_incident(bench: Bench) -> None:
     bench.series("72 78 82 60")
     assert [event.incident_id for event in bench.events] == [1, 1, 1]
     assert [(row.kind, row.channel) for row in bench.messages] == [("onset", "log"), ("merged", "log")]
-    assert isinstance(bench.events[0], EventRow)
