@@ -14,11 +14,11 @@ from sqlalchemy import select
 from slmm.alerts.channels import registry
 from slmm.alerts.channels.base import Channel
 from slmm.alerts.channels.config import public_view
-from slmm.alerts.views import stamp
 from slmm.errors import Conflict, Invalid, NotFound, SlmmError
 from slmm.storage.database import Database
 from slmm.storage.models import ChannelRow
 from slmm.storage.secrets import SecretBox
+from slmm.times import timestamp_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -209,9 +209,9 @@ class Channelbook:
             "enabled": row.is_enabled,
             "health": health,
             "failures": row.failures,
-            "failing_since": stamp(row.failing_since),
+            "failing_since": timestamp_or_none(row.failing_since),
             "last_error": row.last_error or (ready.error if ready else None),
-            "last_ok_at": stamp(row.last_ok_at),
+            "last_ok_at": timestamp_or_none(row.last_ok_at),
             "takes_recipients": ready is not None and _takes_recipients(ready),
             "config": self._shown_config(row),
         }

@@ -5,7 +5,6 @@ A recipient is told once per incident, again when it gets worse, and when it is 
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from slmm.alerts.letters import (
     Target,
     Wishes,
     facts_of,
+    key_of,
     onset_body,
     reminder_body,
 )
@@ -54,7 +54,7 @@ class Desk:
         incident = self._incident(event.unit_id, kind)
         if incident is None:
             incident = IncidentRow(
-                uid=hashlib.sha256(f"incident {event.uid}".encode()).hexdigest()[:32],
+                uid=key_of("incident", str(event.uid)),
                 unit_id=event.unit_id,
                 kind=kind,
                 severity=event.severity,

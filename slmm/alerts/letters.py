@@ -16,6 +16,7 @@ from slmm.alerts import retry, texts
 from slmm.alerts.channelbook import Channelbook
 from slmm.alerts.messages import MessageKind
 from slmm.alerts.quiet import quiet_until
+from slmm.alerts.rules import split
 from slmm.alerts.texts import EventFacts
 from slmm.alerts.views import event_view
 from slmm.storage.models import ChannelRow, EventRow, IncidentRow, NotificationRow, RecipientRow, RuleRow
@@ -102,6 +103,11 @@ def facts_of(event: EventRow) -> EventFacts:
     )
 
 
+def key_of(*parts: str) -> str:
+    """The key of what these words name: the same after a crash as before."""
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32]
+
+
 class Letters:
     """Works in one transaction."""
 
@@ -128,8 +134,8 @@ class Letters:
 
         It goes out at *at*, or as soon as it may, but not in quiet hours; *severity* is the event's unless given.
         """
-        uid = hashlib.sha256(f"{incident.uid} {kind} {stage} {target.channel} {target.recipient}".encode()).hexdigest()
-        if self._session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid[:32])) is not None:
+        uid = key_of(incident.uid, kind, stage, target.channel, target.recipient)
+        if self._session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid)) is not None:
             return None
         text = body(event, self._around.zone)
         severity = severity or event.severity
@@ -137,7 +143,7 @@ class Letters:
         is_for_people = target.channel in self._around.people_channels
         links = self._links(incident, event, target, kind)
         row = NotificationRow(
-            uid=uid[:32],
+            uid=uid,
             incident_id=incident.id,
             unit_id=event.unit_id,
             kind=kind,
@@ -151,7 +157,7 @@ class Letters:
             attempts=0,
             subject=subject,
             body=text + "".join(f"\n{name}: {url}" for name, url in links.items()),
-            payload=self._payload(incident, event, kind, uid[:32], subject, links),
+            payload=self._payload(incident, event, kind, uid, subject, links),
             created_at=self._now,
         )
         self._session.add(row)
@@ -256,7 +262,7 @@ def _next_reminder(session: Session, row: NotificationRow, now: datetime) -> Non
         return
     begin, dot, number = row.stage.rpartition(".")
     stage = f"{begin}{dot}{int(number) + 1}"
-    uid = hashlib.sha256(f"{incident.uid} {row.kind} {stage} {row.channel} {row.recipient}".encode()).hexdigest()[:32]
+    uid = key_of(incident.uid, row.kind, stage, row.channel, row.recipient)
     if session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid)) is not None:
         return
     pause = timedelta(seconds=pauses_s[min(int(number), len(pauses_s) - 1)])
@@ -315,20 +321,16 @@ def _who_reads(session: Session, channel: str, row: NotificationRow) -> Sequence
     own = [rule for rule in rules if rule.unit_id == row.unit_id]
     found: dict[str, None] = {}
     for rule in own or rules:
-        if channel in _parts(rule.channels):
-            found.update(dict.fromkeys(_parts(rule.recipients)))
+        if channel in split(rule.channels):
+            found.update(dict.fromkeys(split(rule.recipients)))
     return list(found)
-
-
-def _parts(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _add_system_alarm(
     session: Session, row: NotificationRow, target: Target, since: datetime, now: datetime, why: str
 ) -> None:
     hour = since.strftime("%Y-%m-%dT%H")
-    uid = hashlib.sha256(f"system {row.channel} {hour} {target.channel} {target.recipient}".encode()).hexdigest()[:32]
+    uid = key_of("system", row.channel, hour, target.channel, target.recipient)
     if session.scalar(select(NotificationRow.id).where(NotificationRow.uid == uid)) is not None:
         return
     subject = f"SLMM: channel {row.channel} does not deliver"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -302,7 +301,7 @@ class Picker:
         return [at for at in session.scalars(wanted) if at is not None]
 
     def _digest(self, session: Session, rows: Sequence[NotificationRow]) -> NotificationRow:
-        uid = hashlib.sha256(" ".join(sorted(row.uid for row in rows)).encode()).hexdigest()[:32]
+        uid = letters.key_of(*sorted(row.uid for row in rows))
         units = sorted({row.unit_id for row in rows if row.unit_id})
         where = f"{len(units)} units" if len(units) > 1 else units[0] if units else "SLMM"
         severity = "red" if any(row.severity == "red" for row in rows) else "amber"

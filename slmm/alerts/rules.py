@@ -144,6 +144,11 @@ class Rule:
         return self.comparison not in (Comparison.LESS, Comparison.AT_MOST)
 
 
+def split(text: str | None) -> tuple[str, ...]:
+    """A list with commas, as 0.4.0 kept them."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
 def breach_test(comparison: Comparison, threshold_db: float) -> Callable[[float], bool]:
     """Whether a level breaks the rule."""
     tests: dict[Comparison, Callable[[float], bool]] = {

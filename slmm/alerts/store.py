@@ -22,6 +22,7 @@ from slmm.alerts.rules import (
     Severity,
     Source,
     in_words,
+    split,
 )
 from slmm.alerts.schedule import EVERY_DAY, OnHolidays, Schedule
 from slmm.alerts.state import EndReason, Phase, State
@@ -30,11 +31,6 @@ from slmm.events import Labels
 from slmm.storage.models import EventRow, RuleRow, StateRow
 
 HolidayCalendar = Callable[[str | None], Callable[[date], bool]]
-
-
-def split(text: str | None) -> tuple[str, ...]:
-    """A list with commas, as 0.4.0 kept them."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def rule_of(row: RuleRow, zone: str, holidays: HolidayCalendar, interval_s: float) -> Rule:

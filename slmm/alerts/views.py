@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from slmm.storage.models import EventRow
-
-
-def stamp(at: datetime | None) -> str | None:
-    """RFC 3339 in UTC with milliseconds and ``Z``."""
-    return None if at is None else at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+from slmm.times import timestamp_or_none
 
 
 def event_view(event: EventRow) -> dict[str, Any]:
@@ -29,13 +24,13 @@ def event_view(event: EventRow) -> dict[str, Any]:
         "threshold_db": event.threshold_db,
         "severity": event.severity,
         "status": event.status,
-        "breach_at": stamp(event.breach_at),
-        "onset_at": stamp(event.onset_at),
+        "breach_at": timestamp_or_none(event.breach_at),
+        "onset_at": timestamp_or_none(event.onset_at),
         "onset_value": event.onset_value,
         "peak_value": event.peak_value,
-        "peak_at": stamp(event.peak_at),
-        "recovered_at": stamp(event.recovered_at),
-        "clear_at": stamp(event.clear_at),
+        "peak_at": timestamp_or_none(event.peak_at),
+        "recovered_at": timestamp_or_none(event.recovered_at),
+        "clear_at": timestamp_or_none(event.clear_at),
         "end_reason": event.end_reason,
         "is_latched": event.is_latched,
         "suppressed": event.suppressed,
@@ -43,7 +38,7 @@ def event_view(event: EventRow) -> dict[str, Any]:
         "flags": [flag for flag in (event.flags or "").split(",") if flag],
         "detail": event.detail or rule.get("words"),
         "cause": event.cause,
-        "acknowledged_at": stamp(event.acknowledged_at),
+        "acknowledged_at": timestamp_or_none(event.acknowledged_at),
         "acknowledged_by": event.acknowledged_by,
         "notes": event.notes,
     }

@@ -5,9 +5,9 @@ It alone talks to the meter. What it learns goes to the status board and out as 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -35,8 +35,6 @@ from slmm.nl43.link import LinkTimes
 from slmm.nl43.meter import Meter
 from slmm.storage.board import StatusBoard, UnitStatus
 from slmm.storage.devices import Device
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -251,15 +249,10 @@ class MeterWorker:
         """The demand has changed: show the mode and look again when the next poll is due."""
         self._timetable.demand_changed(self._new_demand())
         if pacing.feed_mode(self.demand) is events.FeedMode.OFF:
-            self._submit_quietly(Job(self._let_go, "let go", Priority.LETTING_GO))
+            with suppress(DeviceBusy):  # no room: the loop lets go by itself
+                self._jobs.put(Job(self._let_go, "let go", Priority.LETTING_GO))
         self._show_mode()
         self._jobs.wake()
-
-    def _submit_quietly(self, job: Job[Any]) -> None:
-        try:
-            self._jobs.put(job)
-        except DeviceBusy:
-            logger.warning("%s: no room for %r; the loop lets go by itself", self.unit_id, job.what)
 
     def _let_go(self, meter: Meter) -> None:
         if not self.demand.is_allowed:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from slmm import events
+from slmm.times import timestamp, timestamp_or_none
 
 Payload = dict[str, Any]
 
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
-def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds and ``Z``."""
-    if at.tzinfo is not UTC:
-        at = at.astimezone(UTC)
-    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def _timestamp_or_none(at: datetime | None) -> str | None:
-    return timestamp(at) if at else None
 
 
 def labels_payload(labels: events.Labels) -> Payload:
@@ -38,7 +27,7 @@ def reading_payload(reading: events.Reading) -> Payload:
         "timestamp": timestamp(reading.at),
         "feed_status": events.FeedStatus.OK,
         "measurement_state": reading.run_state,
-        "measurement_start_time": _timestamp_or_none(reading.measurement_started_at),
+        "measurement_start_time": timestamp_or_none(reading.measurement_started_at),
         "counter": reading.counter,
         "lp": main.lp,
         "leq": main.leq,
@@ -68,7 +57,7 @@ def streamed_payload(streamed: events.StreamedLevels) -> Payload:
         "timestamp": timestamp(streamed.at),
         "feed_status": events.FeedStatus.OK,
         "measurement_state": streamed.run_state,
-        "measurement_start_time": _timestamp_or_none(streamed.measurement_started_at),
+        "measurement_start_time": timestamp_or_none(streamed.measurement_started_at),
         "counter": streamed.counter,
         "lp": main.lp,
         "leq": main.leq,
@@ -132,7 +121,7 @@ def notice_payload(event: Any) -> Payload:
         case events.MeasurementChange():
             payload |= {
                 "measurement_state": event.run_state,
-                "measurement_start_time": _timestamp_or_none(event.started_at),
+                "measurement_start_time": timestamp_or_none(event.started_at),
             }
         case events.ModeChange():
             payload["mode"] = event.mode

@@ -499,6 +499,18 @@ def test_taking_an_acknowledgement_back_brings_the_reminders_back(bench: Bench) 
     assert [row.status for row in bench.messages] == ["sent", "sent", "pending"]
 
 
+def test_an_acknowledgement_taken_back_revives_each_follow_up_once(bench: Bench) -> None:
+    bench.add(remind_after_s="600", red_threshold_db=95.0, escalate_after_s=900, escalation_channels="log")
+    bench.series("90 96")
+    bench.office.inbox.acknowledge(1, "kim")
+    follow_ups = [row for row in bench.messages if row.kind == "reminder" or row.stage.startswith("unacked")]
+    assert {row.status for row in follow_ups} == {"cancelled"}
+    assert len(follow_ups) > 2  # those of amber were called off for those of red
+    bench.office.inbox.unacknowledge(1, "kim")
+    revived = [row for row in bench.messages if row.id in {one.id for one in follow_ups} and row.status == "pending"]
+    assert sorted((row.kind, row.severity) for row in revived) == [("escalation", "red"), ("reminder", "red")]
+
+
 def test_who_was_told_of_what_goes_on_is_kept_however_long_it_lasts(bench: Bench) -> None:
     bench.add(clear_duration_s=0)
     bench.series("90")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from slmm.live.encoding import timestamp
 from slmm.settings import Settings
 from slmm.storage.models import ReadingRow
+from slmm.times import timestamp
 from tests.alerts.conftest import START, Bench
 from tests.alerts.http_receiver import Receiver, Reply, running_receiver
 

@@ -151,6 +151,11 @@ def test_secrets_in_the_database_url_are_not_shown(run: Run) -> None:
     assert "hunter2" not in shown.out + shown.err
 
 
+def test_the_path_of_the_heartbeat_is_its_password(run: Run) -> None:
+    shown = run("config", "show", SLMM_ALERT_HEARTBEAT_URL="https://hc.example.org/hunter2")
+    assert "SLMM_ALERT_HEARTBEAT_URL=***" in shown.out
+
+
 def test_the_schema_of_a_file_without_tables_is_none(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "empty.db").close()
     assert archive.schema_of(tmp_path / "empty.db") is None

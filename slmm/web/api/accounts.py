@@ -8,8 +8,8 @@ from typing import Any
 from flask import Response, jsonify, make_response, request
 
 from slmm.errors import Conflict, NotAllowed, NotFound, NotIdentified
-from slmm.live.encoding import timestamp
 from slmm.storage.accounts import User
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import caller
 from slmm.web.api.access_models import (

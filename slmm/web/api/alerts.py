@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slmm.alerts.rulebook import advice
-from slmm.alerts.store import split
-from slmm.alerts.views import event_view, stamp
+from slmm.alerts.rules import split
+from slmm.alerts.views import event_view
 from slmm.errors import Invalid, SlmmError
 from slmm.storage.models import EventRow, RuleRow, ShelfRow
+from slmm.times import timestamp_or_none
 from slmm.web import context
 from slmm.web.access import caller
 from slmm.web.api.alert_models import (
@@ -64,7 +65,7 @@ def rule_view(row: RuleRow) -> dict[str, Any]:
         state = {**state, "shown": "error", "error": str(error)}
     return {
         **members,
-        "created_at": stamp(row.created_at),
+        "created_at": timestamp_or_none(row.created_at),
         "words": words,
         "interval_s": interval_s,
         "advice": notes,
@@ -89,10 +90,10 @@ def shelf_view(row: ShelfRow) -> dict[str, Any]:
         "id": row.id,
         "unit_id": row.unit_id,
         "rule_id": row.rule_id,
-        "until": stamp(row.until),
+        "until": timestamp_or_none(row.until),
         "one_shot": row.is_one_shot,
         "created_by": row.created_by,
-        "created_at": stamp(row.created_at),
+        "created_at": timestamp_or_none(row.created_at),
         "reason": row.reason,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmm.live.encoding import timestamp
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.api.access_models import AuditAnswer, AuditQuery
 from slmm.web.openapi import Api

@@ -11,7 +11,7 @@ from slmm.errors import Invalid
 from slmm.storage.models import RecipientRow
 from slmm.web import context
 from slmm.web.access import caller
-from slmm.web.api.alert_models import (
+from slmm.web.api.channel_models import (
     ChannelAnswer,
     ChannelChange,
     ChannelPath,

@@ -8,11 +8,11 @@ from typing import Any
 
 from slmm.errors import Invalid, NotFound
 from slmm.events import Levels, Reading
-from slmm.live.encoding import timestamp
 from slmm.nl43.readings import parse_level, parse_run_state
 from slmm.signals import publish, reading_taken
 from slmm.storage.devices import Device
 from slmm.storage.history import trail
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import Role, caller, visible
 from slmm.web.api.models import (

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from slmm.fleet import inspection
 from slmm.fleet.diagnosis import Control, Findings, Severity, Verdict, diagnose
-from slmm.live.encoding import timestamp
 from slmm.nl43.meter import Meter
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.api import meter_settings
 from slmm.web.api.measurement import ask

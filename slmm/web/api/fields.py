@@ -65,6 +65,7 @@ Host = Annotated[str, AfterValidator(_host)]
 Text = Annotated[str, AfterValidator(_printable)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_printable), AfterValidator(_zone)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time, such as 22:00")]
 PollInterval = Annotated[int, Field(ge=30, le=21_600, description="Seconds")]
 Level = Annotated[float | None, Field(description="dB")]
 PushedLevel = Annotated[

@@ -15,10 +15,10 @@ from slmm.fleet.collection import FetchedFolder
 from slmm.fleet.operations import Operation
 from slmm.fleet.procedures import enable_ftp
 from slmm.fleet.transfers import CARD_TOP, latest_measurement
-from slmm.live.encoding import timestamp
 from slmm.nl43.listing import Entry, path_below
 from slmm.storage.downloads import Downloaded
 from slmm.storage.parcels import stream_file, stream_zip
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.api.file_models import (
     DownloadInput,

@@ -8,8 +8,8 @@ from typing import Any
 from flask import request
 
 from slmm.errors import Invalid, NotFound
-from slmm.live.encoding import timestamp
 from slmm.storage.grants import Share, Token
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import caller
 from slmm.web.api.access_models import (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmm.alerts.views import event_view, stamp
+from slmm.alerts.views import event_view
 from slmm.storage.models import NotificationRow, TransitionRow
+from slmm.times import timestamp_or_none
 from slmm.web import context
 from slmm.web.access import caller
 from slmm.web.api.alert_models import (
@@ -16,10 +17,6 @@ from slmm.web.api.alert_models import (
     EventsQuery,
     EventStory,
     IncidentPath,
-    MessageAnswer,
-    MessagePath,
-    MessagesAnswer,
-    MessagesQuery,
     Remark,
     ShelfAnswer,
     ShelfPath,
@@ -27,6 +24,7 @@ from slmm.web.api.alert_models import (
     SummaryAnswer,
 )
 from slmm.web.api.alerts import acting_as, event_answer, shelf_view
+from slmm.web.api.channel_models import MessageAnswer, MessagePath, MessagesAnswer, MessagesQuery
 from slmm.web.openapi import PLAIN_PROBLEMS, Api
 
 api = Api("incidents", "Alerts of all units, and what became of every message")
@@ -53,18 +51,24 @@ def delivery_view(row: NotificationRow) -> dict[str, Any]:
         "status": row.status,
         "subject": row.subject,
         "attempts": row.attempts,
-        "not_before": stamp(row.not_before),
+        "not_before": timestamp_or_none(row.not_before),
         "last_error": row.last_error,
         "last_code": row.last_code,
         "answer": row.answer,
         "merged_into": row.merged_into,
-        "created_at": stamp(row.created_at),
-        "sent_at": stamp(row.sent_at),
+        "created_at": timestamp_or_none(row.created_at),
+        "sent_at": timestamp_or_none(row.sent_at),
     }
 
 
 def _transition_view(row: TransitionRow) -> dict[str, Any]:
-    return {"kind": row.kind, "at": stamp(row.at), "value": row.value, "actor": row.actor, "reason": row.reason}
+    return {
+        "kind": row.kind,
+        "at": timestamp_or_none(row.at),
+        "value": row.value,
+        "actor": row.actor,
+        "reason": row.reason,
+    }
 
 
 @api.route_for("get", "/_alerts/summary", needs="viewer", answer=SummaryAnswer, problems=())
@@ -72,7 +76,7 @@ def summary() -> dict[str, Any]:
     """How much is open, and whether messages get through."""
     alerts = context.runtime().alerts
     pulse = alerts.pulse
-    beat = None if pulse is None else {"is_ok": pulse.is_ok, "at": stamp(pulse.at), "error": pulse.error}
+    beat = None if pulse is None else {"is_ok": pulse.is_ok, "at": timestamp_or_none(pulse.at), "error": pulse.error}
     messages = alerts.outbox.counts() if caller().units is None else {}
     return {"status": "ok", **alerts.inbox.counts(seen()), "messages": messages, "heartbeat": beat}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmm.live.encoding import timestamp
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.api.meter_models import ClearedAnswer, LogsAnswer, LogsQuery
 from slmm.web.api.models import UnitPath

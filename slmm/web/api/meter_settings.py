@@ -10,8 +10,8 @@ from slmm.errors import Conflict
 from slmm.fleet.health import clock_offset_s
 from slmm.fleet.operations import Operation
 from slmm.fleet.procedures import REAL_NAMES, SETTINGS, every_setting, fingerprint, read_settings
-from slmm.live.encoding import timestamp
 from slmm.nl43.meter import Meter
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.api.measurement import ask
 from slmm.web.api.meter_models import (

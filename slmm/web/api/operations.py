@@ -8,7 +8,7 @@ from typing import Any
 from flask import jsonify, make_response
 
 from slmm.fleet.operations import Operation
-from slmm.live.encoding import timestamp
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.api.meter_models import OperationAnswer, OperationPath, OperationsAnswer
 from slmm.web.api.models import UnitPath

@@ -8,7 +8,7 @@ from flask import Response, current_app, jsonify
 from flask_openapi3.openapi import OpenAPI
 
 from slmm import __version__
-from slmm.live.encoding import timestamp
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import role, visible
 from slmm.web.api.models import AliveAnswer, DevicesHealthAnswer, HealthAnswer, SystemAnswer

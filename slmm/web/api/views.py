@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from slmm.live.encoding import labels_payload, reading_payload, timestamp
+from slmm.live.encoding import labels_payload, reading_payload
 from slmm.storage.board import UnitStatus
 from slmm.storage.devices import Device
+from slmm.times import timestamp
 
 _LEVELS = ("lp", "leq", "le", "lmax", "lmin", "lpeak", "ln1", "ln2", "ln3", "ln4", "ln5", "over", "under")
 
