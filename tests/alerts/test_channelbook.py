@@ -16,7 +16,7 @@ from slmm.alerts.channels.webhook import WebhookChannel
 from slmm.errors import Conflict, Invalid, NotFound
 from slmm.storage.models import ChannelRow
 from slmm.storage.secrets import SecretBox
-from tests.alerts.test_desk import NOON, Mailroom, running_mailroom
+from tests.alerts.mailroom import NOON, Mailroom, running_mailroom
 
 SECRET = "whsec_plJ3nmyCDGBKInavdOK15jsl"
 URL = "https://example.org/hook"

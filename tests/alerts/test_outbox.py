@@ -19,8 +19,8 @@ from slmm.errors import Conflict, NotFound
 from slmm.storage.models import NotificationRow
 from slmm.storage.secrets import KEY_FILE, SecretBox
 from tests.alerts.http_receiver import Receiver, Reply, running_receiver
+from tests.alerts.mailroom import ANNA, BEN, HOOK, MAIL, Mailroom, kinds, running_mailroom, trouble
 from tests.alerts.smtp_sink import running_sink
-from tests.alerts.test_desk import ANNA, BEN, HOOK, MAIL, Mailroom, kinds, running_mailroom, trouble
 from tests.conftest import eventually
 
 DOWN = Reply("503 Service Unavailable")

@@ -13,7 +13,7 @@ from slmm.alerts import retry
 from slmm.alerts.letters import Target
 from slmm.alerts.messages import Message
 from slmm.storage.models import ChannelRow, NotificationRow, RuleRow
-from tests.alerts.test_desk import ANNA, BEN, HOOK, MAIL, Mailroom, Postman, kinds, running_mailroom, trouble
+from tests.alerts.mailroom import ANNA, BEN, HOOK, MAIL, Mailroom, Postman, kinds, running_mailroom, trouble
 
 
 @pytest.fixture

@@ -79,6 +79,14 @@ class Driver:
         """Type into a field."""
         self.page.fill(selector, value)
 
+    def press(self, key: str) -> None:
+        """Press a key on the element that has the focus."""
+        self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        """Type where the focus is."""
+        self.page.keyboard.type(text)
+
     def screenshot(self, path: str) -> None:
         """A picture of the whole page."""
         self.page.screenshot(path=path, full_page=True)
