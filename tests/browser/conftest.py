@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from slmm.emulator.process import RunningEmulator
+from tests.server import RunningServer
+
 
 class Browser:
     """Verbs of driver.py, from this side."""
@@ -56,3 +59,19 @@ def browser() -> Iterator[Browser]:
         yield Browser(process)
         process.stdin.close()
         process.wait(20)
+
+
+@pytest.fixture
+def no_complaints(browser: Browser) -> Iterator[None]:
+    """Nothing may go wrong on the pages of a test that uses this."""
+    yield
+    assert browser.complaints() == []
+
+
+@pytest.fixture
+def running(server: Callable[..., RunningServer], emulator: RunningEmulator) -> RunningServer:
+    """A server with three meters."""
+    started = server()
+    for index in range(3):
+        started.add(f"meter-{index}", emulator.meters[index])
+    return started
