@@ -15,19 +15,33 @@ from slmm.storage.models.alert import (
 from slmm.storage.models.device import DeviceRow, StatusRow
 from slmm.storage.models.journal import FingerprintRow, LogRow
 from slmm.storage.models.level import ReadingRow
+from slmm.storage.models.record import (
+    CalibrationRow,
+    CardFileRow,
+    LimitRow,
+    RemarkRow,
+    RunRow,
+    SealRow,
+)
 
 __all__ = [
     "AuditRow",
+    "CalibrationRow",
+    "CardFileRow",
     "ChannelRow",
     "DeviceRow",
     "EventRow",
     "FingerprintRow",
     "IncidentRow",
+    "LimitRow",
     "LogRow",
     "NotificationRow",
     "ReadingRow",
     "RecipientRow",
+    "RemarkRow",
     "RuleRow",
+    "RunRow",
+    "SealRow",
     "SessionRow",
     "ShareRow",
     "ShelfRow",

@@ -54,6 +54,8 @@ class RuleRow(Base):
     escalation_channels: Mapped[str | None] = mapped_column(String(255))
     escalation_recipients: Mapped[str | None] = mapped_column(Text)
     enabled: Mapped[bool]
+    limit_id: Mapped[int | None]
+    """The limit this rule watches; its thresholds, hours and period are then the limit's."""
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
