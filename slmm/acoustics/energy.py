@@ -101,7 +101,7 @@ def subtract_residual(total_db: float, residual_db: float) -> Residual:
     if not difference_db > LEAST_DIFFERENCE_DB:
         return Residual(None, ResidualVerdict.NOT_POSSIBLE)
     if difference_db >= AMPLE_DIFFERENCE_DB:
-        return Residual(total_db, ResidualVerdict.NOT_NEEDED)
+        return Residual(float(total_db), ResidualVerdict.NOT_NEEDED)
     remaining = -math.expm1(-difference_db * math.log(10.0) / 10.0)  # 1 − e(residual) / e(total)
     return Residual(total_db + 10.0 * math.log10(remaining), ResidualVerdict.CORRECTED)
 

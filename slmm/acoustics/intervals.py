@@ -146,8 +146,10 @@ class PeriodLevels:
     received_s: float = 0.0
     energy_s: float = 0.0
     """Sum over the valid time of t·10^(L/10), in s."""
+    over_energy_s: float = 0.0
+    """What the meter still showed of the over-range time that was left out, in s as *energy_s*: at least that."""
     over_s: float = 0.0
-    """Time that was left out for over-range."""
+    """The time *over_energy_s* stands for."""
     laeq_at_least: float | None = None
     """*laeq* with the over-range time at what the meter still showed: when this is a breach, it is one (R26)."""
 
@@ -171,7 +173,6 @@ class _Sum:
     present_s: float = 0.0
     under_energy_s: float = 0.0
     over_energy_s: float = 0.0
-    over_valid_s: float = 0.0
     over_s: float = 0.0
     is_over: bool = False
     variance: float = 0.0
@@ -210,8 +211,7 @@ class _Sum:
         """Its mean is not known, but its highest levels are at least what the meter showed."""
         self.is_over = True
         self.over_energy_s += piece.energy_s * share
-        self.over_valid_s += piece.valid_s * share
-        self.over_s += max(piece.valid_s, piece.received_s) * share
+        self.over_s += piece.valid_s * share
         self.add_extremes(piece)
 
     @property
@@ -270,7 +270,7 @@ def _levels(total: _Sum, period: Span) -> PeriodLevels:
     expected_s = period.duration_s
     if total.present_s < expected_s - _LEAST_GAP_S:
         total.flags |= Flag.GAP
-    counted_s = total.valid_s + total.over_valid_s
+    counted_s = total.valid_s + total.over_s
     return PeriodLevels(
         starts_at=period.starts_at,
         ends_at=period.ends_at,
@@ -288,6 +288,7 @@ def _levels(total: _Sum, period: Span) -> PeriodLevels:
         uncertainty_db=total.uncertainty_db,
         received_s=total.received_s,
         energy_s=total.energy_s,
+        over_energy_s=total.over_energy_s,
         over_s=total.over_s,
         laeq_at_least=level((total.energy_s + total.over_energy_s) / counted_s) if counted_s else None,
     )

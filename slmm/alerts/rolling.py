@@ -11,18 +11,14 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from slmm.acoustics.energy import energy, level
+from slmm.acoustics.exposure import growth
+
 LEAST_COVERAGE = 0.8
 STREAM_SAMPLE_S = 0.1
 STREAM_BIN_S = 1.0
-HALF_STEP_DB = 0.05
-MOST_ROUNDING_DB = 1.0
 MOST_SPAN = 1.5
 """Exposure levels further apart than this part of the window say nothing about the window."""
-
-
-def energy(level_db: float) -> float:
-    """10^(L/10)."""
-    return float(10.0 ** (level_db / 10.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,7 @@ class StreamWindow:
         coverage = min(1.0, self._covered_s / self.window_s)
         if coverage < LEAST_COVERAGE or self._energy_s <= 0:
             return Rolling(None, coverage)
-        return Rolling(10.0 * math.log10(self._energy_s / self._covered_s), coverage)
+        return Rolling(level(self._energy_s / self._covered_s), coverage)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -115,16 +111,10 @@ class ExposureWindow:
         coverage = min(1.0, span_s / self.window_s)
         if coverage < LEAST_COVERAGE or now_s - last[0] > self.window_s * (1 - LEAST_COVERAGE):
             return Rolling(None, coverage)
-        nominal = energy(last[1]) - energy(first[1])
-        if nominal <= 0:
+        grown = growth(first[1], last[1], span_s)
+        if grown is None or not grown.is_sharp:
             return Rolling(None, coverage, needs_stream=True)
-        most = energy(last[1] + HALF_STEP_DB) - energy(first[1] - HALF_STEP_DB)
-        least = energy(last[1] - HALF_STEP_DB) - energy(first[1] + HALF_STEP_DB)
-        if least <= 0 or 10.0 * math.log10(most / nominal) >= MOST_ROUNDING_DB:
-            return Rolling(None, coverage, needs_stream=True)
-        if 10.0 * math.log10(nominal / least) >= MOST_ROUNDING_DB:
-            return Rolling(None, coverage, needs_stream=True)
-        return Rolling(10.0 * math.log10(nominal / span_s), coverage)
+        return Rolling(grown.level_db, coverage)
 
     def _begin(self) -> tuple[float, float]:
         """The reading nearest the window's begin: the last one before it or the one after."""

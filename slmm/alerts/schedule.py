@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+
+from slmm.acoustics.civil import FIRST_PASS, LAST_PASS, instant, local_date
 
 EVERY_DAY = frozenset(range(7))
 SUNDAY = 6
@@ -87,12 +87,12 @@ class Schedule:
         start = self.start or time.min
         end = self.end or time.min
         last_day = day if start < end else day + timedelta(days=1)
-        window = Window(_resolve(day, start, self.zone, 0), _resolve(last_day, end, self.zone, 1))
+        window = Window(instant(day, start, self.zone, FIRST_PASS), instant(last_day, end, self.zone, LAST_PASS))
         return window if window.starts_at < window.ends_at else None  # both in the hour that does not exist
 
     def window_at(self, at: datetime) -> Window | None:
         """The window an instant falls in; None when the rule is not in force."""
-        day = at.astimezone(ZoneInfo(self.zone)).date()
+        day = local_date(at, self.zone)
         for started_on in (day - timedelta(days=1), day, day + timedelta(days=1)):
             window = self.window_of(started_on)
             if window is not None and at in window:
@@ -101,7 +101,7 @@ class Schedule:
 
     def next_window(self, at: datetime) -> Window | None:
         """The window an instant falls in, or else the first to come; None when there is none within a year."""
-        day = at.astimezone(ZoneInfo(self.zone)).date() - timedelta(days=1)
+        day = local_date(at, self.zone) - timedelta(days=1)
         for ahead in range(LOOK_AHEAD_DAYS):
             window = self.window_of(day + timedelta(days=ahead))
             if window is not None and window.ends_at > at:
@@ -110,26 +110,3 @@ class Schedule:
 
 
 ALWAYS = Schedule()
-
-
-@lru_cache(maxsize=4096)
-def _resolve(day: date, clock: time, zone: str, fold: int) -> datetime:
-    """A local time as an instant; one that does not exist is the instant at which the clocks jump over it."""
-    local = datetime.combine(day, clock.replace(fold=fold), tzinfo=ZoneInfo(zone))
-    instant = local.astimezone(UTC)
-    if instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0) == local.replace(tzinfo=None, fold=0):
-        return instant
-    return _jump(instant, ZoneInfo(zone))
-
-
-def _jump(near: datetime, zone: ZoneInfo) -> datetime:
-    """The change of the clocks closest around an instant, to the second."""
-    low, high = near - timedelta(hours=6), near + timedelta(hours=6)
-    before = low.astimezone(zone).utcoffset()
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(zone).utcoffset() == before:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)
