@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from slmm.alerts.clock import SteadyClock
 from slmm.acoustics.energy import energy
+from slmm.alerts.clock import SteadyClock
 from slmm.alerts.rolling import ExposureWindow, Rolling, StreamWindow
 from slmm.alerts.rules import ROLLING, Rule, Source
 from slmm.alerts.unit import RuleRun, UnitAlerts
