@@ -28,8 +28,8 @@ from slmm.nl43.stored_fields import (
 from slmm.nl43.stored_lines import Line, Trouble, trouble_at
 from slmm.nl43.stored_rows import StoredInterval, StoredKind
 
-BLOCK_LINES = 16
-"""Until a file has shown how long its blocks are."""
+LEAST_LINES, MOST_LINES = 13, 16
+"""Down to LN5, and with all three rows behind it, of which nobody tells what they are; an empty one does not count."""
 
 
 class BlockReader:
@@ -53,9 +53,14 @@ class BlockReader:
 
     def add(self, line: Line) -> StoredInterval | Trouble | None:
         """Take a line; the block before it where this one begins a new one."""
-        finished = self._finished() if self.begins(line) else None
+        if self.begins(line):
+            finished = self._finished()
+            self._lines.append(line)
+            return finished
+        if not self._lines or len(self._lines) > MOST_LINES:
+            return trouble_at(line, "a line that belongs to no block")
         self._lines.append(line)
-        return finished
+        return None
 
     def end(self) -> StoredInterval | Trouble | None:
         """The last block, at the end of the file: whole when it is as long as the others."""
@@ -65,9 +70,11 @@ class BlockReader:
         lines, self._lines = self._lines, []
         if not lines:
             return None
-        expected = self._usual or (BLOCK_LINES if is_last else len(lines))
-        if len(lines) != expected or not lines[-1].is_ended:
-            return trouble_at(lines[0], f"the block has {len(lines)} whole lines instead of {expected}")
+        expected = self._usual or MOST_LINES
+        if not is_last and LEAST_LINES <= len(lines) <= MOST_LINES:
+            expected = max(self._usual, len(lines))
+        if len(lines) != expected:
+            return trouble_at(lines[0], f"the block has {len(lines)} lines instead of {expected}")
         try:
             interval = self._interval(lines)
         except Garbled as error:
