@@ -170,6 +170,41 @@ class MeasurementChange:
     run_state: RunState
     started_at: datetime | None
     """When the run began; None if it was already running when we first looked."""
+    was_asked_for: bool = False
+    """A start or stop of ours that the meter has accepted."""
+    state_read_before_at: datetime | None = None
+    """When the state before was last read; None if nobody has looked since the contact was lost or the service began."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettingsRead:
+    """What the running measurement is stored under, and the settings it is made with, as far as they were read."""
+
+    unit_id: str
+    at: datetime
+    store_name: str | None
+    """Four digits; None where the meter gives none."""
+    settings: Mapping[str, str]
+    """By their names in ``slmm.fleet.procedures``; weightings and percentiles are labels and told by ``LabelsRead``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """A run began, ended, or more is known of it; it is on record when this is told."""
+
+    unit_id: str
+    at: datetime
+    run_id: int
+    change: str
+    """``started``, ``ended`` or ``described``."""
+    started_at: datetime
+    is_start_exact: bool
+    """False: it was running already when we first looked, so it began earlier."""
+    ended_at: datetime | None = None
+    is_end_exact: bool = False
+    how: str | None = None
+    """``stopped`` through us, ``by_itself``, ``unseen`` while nobody looked, ``superseded`` by another start."""
+    store_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,3 +275,14 @@ class AlertChange:
     """``onset``, ``escalated``, ``realarm``, ``returned``, ``ended``, ``recurred``, ``acknowledged`` …"""
     event: Mapping[str, Any]
     """The event as the REST interface shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteMade:
+    """A minute of a unit is over and on record, or was made anew with what its SD card told."""
+
+    unit_id: str
+    at: datetime
+    """The end of the minute."""
+    interval: Any
+    """An ``acoustics.intervals.Interval``."""

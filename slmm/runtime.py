@@ -13,6 +13,7 @@ import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.gevent import GeventScheduler
 
@@ -28,6 +29,7 @@ from slmm.live.hub import Channel, Hub
 from slmm.nl43.connection import KeepAlive
 from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
+from slmm.record.office import SETTLE, RecordOffice
 from slmm.settings import Settings
 from slmm.storage import retention, upgrade
 from slmm.storage.accounts import Accounts
@@ -49,6 +51,8 @@ logger = logging.getLogger(__name__)
 PRUNE_EVERY = timedelta(minutes=10)
 LOG_EVERY_S = 2
 SHELVES_EVERY_S = 5
+MINUTES_EVERY_S = 2
+MOVE_EVERY_S = 900
 RECHECK_EVERY_S = 10
 """How soon a stream ends whose right was taken by another process."""
 
@@ -121,6 +125,7 @@ class Runtime:
         self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s)
         self.alerts = AlertOffice(settings, database, self.roster, self.board, self.hub.recent)
         self.alerts.engine.demand_changed = self._alert_demand_changed
+        self.record = RecordOffice(settings, self.zone_of)
         self.device_log = DeviceLog(database)
         self.fingerprints = Fingerprints(database)
         self.operations = Operations()
@@ -149,6 +154,11 @@ class Runtime:
         """The alert engine tells how often the rules of a unit need a reading."""
         self.fleet.set_alert_demand(unit_id, AlertDemand(wanted.interval_s, wanted.polled_s, wanted.needs_stream))
 
+    def zone_of(self, unit_id: str) -> ZoneInfo:
+        """The zone a unit's days and its meter's clock are in; that of the service for one that is gone."""
+        zone = self.roster.get(unit_id).timezone if unit_id in self.roster else None
+        return ZoneInfo(zone or self.settings.timezone)
+
     @property
     def is_running(self) -> bool:
         """Whether ``start`` has come to its end and ``stop`` has not begun."""
@@ -170,6 +180,7 @@ class Runtime:
             if reading := self.board.status(device.unit_id).reading:
                 self.hub.seed(reading)
         self.recorder.start()
+        self.record.start()
         self.device_log.start()
         self.alerts.start(self._secret_box)
         self._start_scheduler()
@@ -191,6 +202,7 @@ class Runtime:
             self._scheduler = None
         self.hub.stop()
         self.recorder.stop()
+        self.record.stop()
         self.device_log.stop()
         self.fingerprints.stop()
         self.database.close()
@@ -238,6 +250,7 @@ class Runtime:
         self.sessions.prune()
         self.alerts.prune(now)
         self.audit.prune(now - timedelta(days=self.settings.audit_retention_days))
+        self.record.prune(now)
         logger.debug("pruned %d trail rows", removed)
         return removed
 
@@ -250,6 +263,9 @@ class Runtime:
         )
         self._scheduler.add_job(self.device_log.flush, "interval", seconds=LOG_EVERY_S)
         self._scheduler.add_job(self.alerts.inbox.expire_shelves, "interval", seconds=SHELVES_EVERY_S)
+        self._scheduler.add_job(self.record.close_minutes, "interval", seconds=MINUTES_EVERY_S)
+        self._scheduler.add_job(self.record.settle, "interval", seconds=SETTLE.total_seconds())
+        self._scheduler.add_job(self.record.move_days, "interval", seconds=MOVE_EVERY_S)
         if self.settings.alert_heartbeat_url:
             beat_s = self.settings.alert_heartbeat_s
             self._scheduler.add_job(self.alerts.beat, "interval", seconds=beat_s, next_run_time=datetime.now(UTC))

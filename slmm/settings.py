@@ -164,6 +164,12 @@ class Settings(BaseSettings):
     """How often that address is called, in s."""
     alert_outbox_retention_days: float = Field(365.0, gt=0, le=36_600)
     """How long messages that went out are kept, in days; alert events are kept for ever."""
+    record_frames_days: float = Field(30.0, ge=0, le=36_600)
+    """How long every single reading is kept, in days; 0 for ever. Hours and days are kept for ever."""
+    record_minutes_days: float = Field(730.0, ge=0, le=36_600)
+    """How long minutes are kept, in days; 0 for ever."""
+    record_memory_mb: int = Field(512, ge=64, le=1_048_576)
+    """Most memory the historian's database may take, in MB."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod

@@ -1,6 +1,6 @@
 """All signals of the program, and the one way to send them.
 
-Order of meaning: reading → contact, measurement, mode → alerts → delivery. A receiver may
+Order of meaning: reading → contact, measurement, mode → runs → alerts → delivery. A receiver may
 publish only signals further right, so no event comes back to its cause. Receivers run in the
 sender's greenlet and must return at once.
 """
@@ -21,9 +21,12 @@ levels_streamed = _namespace.signal("levels-streamed", "event: events.StreamedLe
 stream_ended = _namespace.signal("stream-ended", "event: events.StreamEnd")
 contact_changed = _namespace.signal("contact-changed", "event: events.ContactChange")
 measurement_changed = _namespace.signal("measurement-changed", "event: events.MeasurementChange")
+run_settings_read = _namespace.signal("run-settings-read", "event: events.RunSettingsRead")
+run_changed = _namespace.signal("run-changed", "event: events.RunChange")
 mode_changed = _namespace.signal("mode-changed", "event: events.ModeChange")
 labels_read = _namespace.signal("labels-read", "event: events.LabelsRead")
 hold_changed = _namespace.signal("hold-changed", "event: events.HoldChange")
+minute_made = _namespace.signal("minute-made", "event: events.MinuteMade")
 roster_changed = _namespace.signal("roster-changed", "event: events.RosterChange")
 operation_changed = _namespace.signal("operation-changed", "event: events.OperationChange")
 alert_changed = _namespace.signal("alert-changed", "event: events.AlertChange")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from slmm.errors import Invalid
+from slmm.storage.threads import run_in
 
 logger = logging.getLogger(__name__)
 
@@ -92,14 +93,6 @@ def prepare_engine(engine: Engine) -> None:
         cursor.close()
 
 
-def _outcome(slow: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Exception | None]:
-    """What came of it: an exception that leaves a pool thread is printed by gevent, whoever catches it later."""
-    try:
-        return slow(*args, **kwargs), None
-    except Exception as error:  # noqa: BLE001 - raised again by the caller
-        return None, error
-
-
 class Database:
     """Runs everything that touches SQL in threads of its own: readers side by side, writers one by one."""
 
@@ -123,29 +116,19 @@ class Database:
 
     def in_pool(self, slow: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run anything slow in a thread; the calling greenlet waits, the others go on."""
-        result: T = self._run(self._readers, slow, *args, **kwargs)
-        return result
+        return run_in(self._readers, slow, *args, **kwargs)
 
     def read(self, query: Callable[[Session], T]) -> T:
         """Run *query* in a transaction of its own, off the hub."""
-        result: T = self._run(self._readers, self._in_transaction, query)
-        return result
+        return run_in(self._readers, self._in_transaction, query)
 
     def write(self, change: Callable[[Session], T]) -> T:
         """Like ``read``, but after all writes before it; committed when it returns."""
-        result: T = self._run(self._writer, self._in_transaction, change)
-        return result
+        return run_in(self._writer, self._in_transaction, change)
 
     def _in_transaction(self, work: Callable[[Session], T]) -> T:
         with self.session() as session:
             return work(session)
-
-    @staticmethod
-    def _run(pool: ThreadPool, slow: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        result, error = pool.spawn(_outcome, slow, *args, **kwargs).get()
-        if error is not None:
-            raise error
-        return result
 
     def close(self) -> None:
         """Wait for what is under way, then close every connection; takes CLOSE_WITHIN_S at most."""
@@ -157,7 +140,7 @@ class Database:
         with gevent.Timeout(seconds, False):
             for pool in (self._writer, self._readers):
                 pool.join()
-            self._run(self._readers, self.engine.dispose)
+            run_in(self._readers, self.engine.dispose)
             for pool in (self._writer, self._readers):
                 pool.kill()
             is_closed = True

@@ -1,0 +1,161 @@
+"""The record under one roof: historian, minutes, files of past days; built and started together, kept tidy by jobs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from slmm import signals
+from slmm.errors import DiskTrouble
+from slmm.events import MinuteMade
+from slmm.record.historian import Historian
+from slmm.record.minute import LOOK_AHEAD_S, MINUTE
+from slmm.record.partitions import Partition, Partitions
+from slmm.record.periods import Made
+from slmm.record.rollup import HOUR, Rollup, ZoneOf, floor
+from slmm.record.store import FRAME_COLUMNS, Connection, Store
+from slmm.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FILE = "record.duckdb"
+LEVELS = "levels"
+SETTLE = timedelta(minutes=10)
+MOVE_AFTER = timedelta(hours=26)
+"""A UTC day goes into files when it is over everywhere that matters, and its last frames have settled."""
+MOST_AT_ONCE = 60
+"""Minutes closed in one call, after a time in which nobody could."""
+GRACE_S = LOOK_AHEAD_S + 1.0
+
+
+class RecordOffice:
+    """Built without side effects, started and stopped by the runtime."""
+
+    def __init__(self, settings: Settings, zone_of: ZoneOf) -> None:
+        self.folder = settings.data_dir / "record"
+        self.store = Store(self.folder / FILE, settings.record_memory_mb)
+        self.partitions = Partitions(self.store, self.folder / LEVELS)
+        self.rollup = Rollup(self.store, self.partitions, zone_of)
+        self.historian = Historian(self.store)
+        self.file_written: Callable[[Partition, Path], None] = lambda partition, path: None
+        """Told of every file of the record when it is in place."""
+        self.trouble: str | None = None
+        """Why there is no record, in words; None while there is one."""
+        self._settings = settings
+        self._mark: datetime | None = None
+
+    def start(self) -> None:
+        """Open, and listen. A record that cannot be opened is no reason not to watch: frames wait in memory."""
+        self._open()
+        self.historian.start()
+
+    def _open(self) -> bool:
+        """Open, and clear away what a crash left; tells whether the record is there."""
+        if self.store.is_open:
+            return True
+        try:
+            self.store.open()
+            self.partitions.sweep()
+            self._mark = self.rollup.mark()
+        except DiskTrouble as error:
+            is_news = self.trouble != str(error)
+            self.trouble = str(error)
+            logger.log(logging.ERROR if is_news else logging.DEBUG, "%s; readings wait in memory", error)
+            return False
+        self.trouble = None
+        return True
+
+    def stop(self) -> None:
+        """Write what is left and close."""
+        self.historian.stop()
+        self.store.close()
+
+    # -- jobs --------------------------------------------------------------------------------------
+
+    def close_minutes(self, now: datetime | None = None) -> int:
+        """Make the minutes that are over, and the hours and days; how many minutes."""
+        if not self._open():
+            return 0
+        now = now or datetime.now(UTC)
+        ready = min(now, self.historian.written_until) - timedelta(seconds=GRACE_S)
+        begin = self._next_minute(now)
+        closed = 0
+        try:
+            while begin + MINUTE <= ready and closed < MOST_AT_ONCE:
+                made = self.rollup.close_minute(begin)
+                self._mark = begin = begin + MINUTE
+                self._tell(made)
+                closed += 1
+                if begin == floor(begin, SETTLE):
+                    self._roll(begin)
+        except DiskTrouble as error:
+            logger.warning("minutes wait: %s", error)
+        return closed
+
+    def _next_minute(self, now: datetime) -> datetime:
+        """Where to go on; times of which there is no frame are jumped over."""
+        if self._mark is None or self._mark < now - HOUR:
+            since = self._mark or datetime(1970, 1, 1, tzinfo=UTC)
+            oldest = self.store.read(
+                lambda connection: connection.execute(
+                    "select min(ends_at) from (select ends_at from frames union all select ends_at from settled)"
+                    " where ends_at > ?",
+                    [since.replace(tzinfo=None)],
+                ).fetchone()
+            )
+            first = oldest[0].replace(tzinfo=UTC) if oldest and oldest[0] else now
+            self._mark = max(since, floor(first, MINUTE))
+        return self._mark
+
+    def _tell(self, made: list[Made]) -> None:
+        for unit_id, interval in made:
+            signals.publish(signals.minute_made, MinuteMade(unit_id, interval.ends_at, interval))
+
+    def _roll(self, until: datetime) -> None:
+        """Hours and days that may have ended; zones differ by quarters of an hour, so this is looked at often."""
+        for unit_id in self.store.unit_ids.values():
+            self.rollup.roll(unit_id, until - SETTLE, until)
+
+    def settle(self, now: datetime | None = None) -> None:
+        """Sort what is older than a while by unit, so that one unit's frames are found without reading everyone's."""
+        if not self.store.is_open:
+            return
+        before = floor((now or datetime.now(UTC)) - SETTLE, SETTLE).replace(tzinfo=None)
+        columns = ", ".join(FRAME_COLUMNS)
+
+        def change(connection: Connection) -> None:
+            connection.execute(
+                f"insert into settled select {columns} from frames where ends_at < ? order by unit, ends_at", [before]
+            )
+            connection.execute("delete from frames where ends_at < ?", [before])
+
+        self.store.write(change)
+
+    def move_days(self, now: datetime | None = None) -> list[Partition]:
+        """Put days that are over into files; which were written."""
+        moved: list[Partition] = []
+        if not self.store.is_open:
+            return moved
+        before = ((now or datetime.now(UTC)) - MOVE_AFTER).date()
+        for kind in ("frames", "minutes"):
+            for unit_id, day in self.store.read(
+                lambda connection, kind=kind: self.partitions.days_to_move(connection, kind, before)  # type: ignore[misc]
+            ):
+                made = self.partitions.move(kind, unit_id, day)
+                if made is not None:
+                    moved.append(made)
+                    self.file_written(made, made.below(self.partitions.top))
+        return moved
+
+    def prune(self, now: datetime) -> list[Partition]:
+        """Remove the files that are older than their retention; which they were."""
+        gone = []
+        for kind, days in (
+            ("frames", self._settings.record_frames_days),
+            ("minutes", self._settings.record_minutes_days),
+        ):
+            if days:
+                gone += self.partitions.forget(kind, (now - timedelta(days=days)).date())
+        return gone

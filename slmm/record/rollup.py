@@ -1,0 +1,222 @@
+"""Makes minutes of frames, hours and days of minutes: when they are over, and again when something is added to them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from slmm.acoustics.intervals import Interval, combine
+from slmm.acoustics.quality import Flag
+from slmm.record import periods
+from slmm.record.frames import instants
+from slmm.record.minute import BINS, LOOK_AHEAD_S, LOOK_BACK_S, MINUTE, Rows, minute_of
+from slmm.record.partitions import Partitions, relation
+from slmm.record.periods import Made
+from slmm.record.store import Connection, Store
+
+logger = logging.getLogger(__name__)
+
+HOUR = timedelta(hours=1)
+PIECE = timedelta(hours=1)
+"""How much is made anew in one go: an hour at 10 values a second is 36,000 rows."""
+_NUMBERS = ("duration_s", "lp", "leq", "le", "lmax", "lmin", "lpeak")
+_WORDS = ("over", "under", "measuring", "counter")
+_SELECTED = ", ".join(
+    ("unit", "ends_at", "source", *_NUMBERS, *(f"cast({name} as double) as {name}" for name in _WORDS))
+)
+
+ZoneOf = Callable[[str], ZoneInfo]
+
+
+def floor(at: datetime, step: timedelta) -> datetime:
+    """The last whole *step* of UTC at or before an instant."""
+    since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return at - since % step
+
+
+class Rollup:
+    """Periods of all units."""
+
+    def __init__(self, store: Store, partitions: Partitions, zone_of: ZoneOf) -> None:
+        self._store = store
+        self._partitions = partitions
+        self._zone_of = zone_of
+
+    def mark(self) -> datetime | None:
+        """Up to when minutes have been made."""
+        row = self._store.read(
+            lambda connection: connection.execute("select made_until from marks where name = 'minutes'").fetchone()
+        )
+        return None if row is None else row[0].replace(tzinfo=UTC)
+
+    def close_minute(self, starts_at: datetime) -> list[Made]:
+        """Make the minute that begins at *starts_at* for every unit that has frames in it; which were made."""
+        low, high = _window(starts_at, starts_at + MINUTE)
+        rows = relation("frames")
+
+        def question(connection: Connection) -> list[Made]:
+            found = connection.execute(
+                f"select {_SELECTED} from {rows} where ends_at > ? and ends_at <= ? order by unit, ends_at", [low, high]
+            ).fetchnumpy()
+            return self._made(found, [starts_at])
+
+        made = self._store.read(question)
+
+        def change(connection: Connection) -> None:
+            periods.put(self._store, connection, "minutes", made)
+            connection.execute(
+                "insert or replace into marks values ('minutes', ?)", [(starts_at + MINUTE).replace(tzinfo=None)]
+            )
+
+        self._store.write(change)
+        return made
+
+    def remake(self, unit_id: str, from_at: datetime, until_at: datetime) -> list[Interval]:
+        """Make the minutes of a unit between two instants anew, and the hours and days they belong to."""
+        begin, end = floor(from_at, MINUTE), floor(until_at - timedelta(microseconds=1), MINUTE) + MINUTE
+        made: list[Made] = []
+        while begin < end:
+            until = min(begin + PIECE, end)
+            made += self._remake_piece(unit_id, begin, until)
+            begin = until
+        self.roll(unit_id, from_at, until_at)
+        return [each.interval for each in made]
+
+    def _remake_piece(self, unit_id: str, begin: datetime, end: datetime) -> list[Made]:
+        low, high = _window(begin, end)
+        starts = [begin + MINUTE * number for number in range(round((end - begin) / MINUTE))]
+
+        def question(connection: Connection) -> list[Made]:
+            rows = self._partitions.relation(
+                connection, "frames", unit_id, low.replace(tzinfo=UTC), high.replace(tzinfo=UTC)
+            )
+            found = connection.execute(f"select {_SELECTED} from {rows} order by ends_at").fetchnumpy()
+            return self._made(found, starts)
+
+        made = self._store.read(question)
+        self._store.write(lambda connection: periods.put(self._store, connection, "minutes", made))
+        return made
+
+    def _made(self, found: dict[str, Any], starts: Sequence[datetime]) -> list[Made]:
+        """Minutes of all units in rows that stand in order of unit and time."""
+        names = self._store.unit_ids
+        columns = {name: np.ma.filled(found[name].astype(np.float64), np.nan) for name in (*_NUMBERS, *_WORDS)}
+        times, units = found["ends_at"], found["unit"]
+        made: list[Made] = []
+        edges = np.flatnonzero(np.diff(units)) + 1
+        for low, high in zip([0, *edges], [*edges, len(units)], strict=True):
+            if low == high:
+                continue
+            unit_id = names[int(units[low])]
+            for starts_at in starts:
+                begin = instants([starts_at])[0]
+                ends_s = (times[low:high] - begin) / np.timedelta64(1, "s")
+                first, last = np.searchsorted(ends_s, [-LOOK_BACK_S, BINS / 10 + LOOK_AHEAD_S], side="right")
+                if first == last:
+                    continue
+                here = slice(low + first, low + last)
+                rows = Rows(
+                    ends_s[first:last], found["source"][here], {name: column[here] for name, column in columns.items()}
+                )
+                if (interval := minute_of(starts_at, rows)) is not None:
+                    made.append(Made(unit_id, interval))
+        return made
+
+    def roll(self, unit_id: str, from_at: datetime, until_at: datetime) -> None:
+        """Make the hours and days of a unit anew that touch a span and are over, as its local time has them."""
+        zone = self._zone_of(unit_id)
+        hours = [span for span in _local_hours(from_at, until_at, zone) if span[1] <= datetime.now(UTC)]
+        self._put(unit_id, "hours", hours, self.minutes)
+        days = [span for span in _local_days(from_at, until_at, zone) if span[1] <= datetime.now(UTC)]
+        self._put(unit_id, "days", days, self.hours)
+
+    def _put(
+        self,
+        unit_id: str,
+        table: str,
+        spans: Iterable[tuple[datetime, datetime]],
+        parts: Callable[[str, datetime, datetime], list[Interval]],
+    ) -> None:
+        made = []
+        for starts_at, ends_at in spans:
+            found = parts(unit_id, starts_at, ends_at)
+            if found:
+                made.append(Made(unit_id, whole(found, starts_at, ends_at)))
+        if made:
+            self._store.write(lambda connection: periods.put(self._store, connection, table, made))
+
+    def minutes(self, unit_id: str, from_at: datetime, until_at: datetime) -> list[Interval]:
+        """The minutes of a unit within [*from_at*, *until_at*), from tables and files, the newest of each."""
+        number = self._store.known_unit(unit_id)
+        if number is None or from_at >= until_at:
+            return []
+
+        def question(connection: Connection) -> list[Interval]:
+            rows = self._partitions.relation(connection, "minutes", unit_id, from_at, until_at)
+            newest = f"(select * from {rows} qualify row_number() over (partition by starts_at order by part desc) = 1)"
+            return periods.get(connection, newest, number, from_at, until_at)
+
+        return self._store.read(question)
+
+    def hours(self, unit_id: str, from_at: datetime, until_at: datetime) -> list[Interval]:
+        """The hours of a unit within a span."""
+        return self._whole_periods("hours", unit_id, from_at, until_at)
+
+    def days(self, unit_id: str, from_at: datetime, until_at: datetime) -> list[Interval]:
+        """The civil days of a unit within a span."""
+        return self._whole_periods("days", unit_id, from_at, until_at)
+
+    def _whole_periods(self, table: str, unit_id: str, from_at: datetime, until_at: datetime) -> list[Interval]:
+        number = self._store.known_unit(unit_id)
+        if number is None or from_at >= until_at:
+            return []
+        return self._store.read(lambda connection: periods.get(connection, table, number, from_at, until_at))
+
+
+def whole(parts: Sequence[Interval], starts_at: datetime, ends_at: datetime) -> Interval:
+    """Intervals as one: energies, times and counts added. Nothing is left out, so that it can be later."""
+    levels = combine(parts, starts_at, ends_at, left_out=Flag(0))
+    sources = levels.sources
+    return Interval(
+        starts_at=starts_at,
+        ends_at=ends_at,
+        energy_s=levels.energy_s,
+        valid_s=levels.valid_s,
+        received_s=levels.received_s,
+        lmax=levels.lmax,
+        lmin=levels.lmin,
+        lpeak=levels.lpeak,
+        histogram=levels.histogram,
+        flags=levels.flags,
+        source=next(iter(sources)) if len(sources) == 1 else "mixed" if sources else "none",
+        uncertainty_db=levels.uncertainty_db,
+    )
+
+
+def _window(begin: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Frames that tell of the time between, as DuckDB wants it: naive UTC."""
+    low, high = begin - timedelta(seconds=LOOK_BACK_S), end + timedelta(seconds=LOOK_AHEAD_S)
+    return low.astimezone(UTC).replace(tzinfo=None), high.astimezone(UTC).replace(tzinfo=None)
+
+
+def _local_hours(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+    """Hours as the clocks there show them: in some zones they begin at half past of UTC."""
+    beside = (from_at.astimezone(zone).utcoffset() or timedelta()) % HOUR
+    begin, found = floor(from_at + beside, HOUR) - beside, []
+    while begin < until_at:
+        found.append((begin, begin + HOUR))
+        begin += HOUR
+    return found
+
+
+def _local_days(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+    day, found = from_at.astimezone(zone).date(), []
+    while (begin := datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)) < until_at:
+        day += timedelta(days=1)
+        found.append((begin, datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)))
+    return found

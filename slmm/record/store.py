@@ -1,0 +1,221 @@
+"""The one door to the historian's DuckDB file: schema, one writer, a few readers, all off the hub.
+
+A DuckDB file belongs to one process. The levels of past days stand in Parquet files beside it, see ``partitions``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import gevent
+from gevent.threadpool import ThreadPool
+
+from slmm.errors import DiskTrouble
+from slmm.storage.threads import run_in
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Connection = duckdb.DuckDBPyConnection
+
+READERS = 2
+CLOSE_WITHIN_S = 3.0
+SCHEMA_VERSION = 1
+
+LEVELS = (
+    "lp", "leq", "le", "lmax", "lmin", "ln1", "ln2", "ln3", "ln4", "ln5", "lpeak", "lieq", "leq_mov", "ltm5",
+)  # fmt: skip
+"""Columns of levels in dB, in the order of the meter's display."""
+
+FRAME_COLUMNS = {
+    "unit": "integer",
+    "ends_at": "timestamp",  # UTC: when the last byte arrived; for an interval, its end
+    "source": "utinyint",  # see frames.Source
+    "duration_s": "double",  # what the levels stand for; null for the meter's display
+    **dict.fromkeys(LEVELS, "double"),
+    "over": "boolean",
+    "under": "boolean",
+    "measuring": "boolean",
+    "started_at": "timestamp",
+    "counter": "integer",
+    "flags": "varchar",
+    "raw": "varchar",  # the line as it came, where it says more than the columns
+    "store": "varchar",
+    "address": "integer",
+}
+"""A frame: one reading, 100 ms of a stream, or one interval of an SD card."""
+
+PERIOD_COLUMNS = {
+    "unit": "integer",
+    "starts_at": "timestamp",
+    "ends_at": "timestamp",
+    "energy_s": "double",  # sum over valid time of t·10^(L/10)
+    "valid_s": "double",
+    "received_s": "double",
+    "lmax": "double",
+    "lmin": "double",
+    "lpeak": "double",
+    "classes": "smallint[]",  # tenths of a dB
+    "counts": "integer[]",  # tenths of a second in each class
+    "flags": "integer",
+    "source": "varchar",
+    "uncertainty_db": "double",
+}
+"""A minute, an hour or a civil day; a figure of any length is made by adding them up."""
+
+
+PARTITION_COLUMNS = {"kind": "varchar", "unit_id": "varchar", "day": "date", "part": "integer", "row_count": "bigint"}
+"""Which files there are, see ``partitions``."""
+
+
+def _table(name: str, columns: dict[str, str], *extra: str) -> str:
+    parts = [*(f"{column} {kind}" for column, kind in columns.items()), *extra]
+    return f"create table if not exists {name} ({', '.join(parts)})"
+
+
+_SCHEMA = (
+    "create table if not exists schema_version (version integer)",
+    "create table if not exists units (unit integer primary key, unit_id varchar unique)",
+    "create table if not exists marks (name varchar primary key, made_until timestamp)",
+    _table("frames", FRAME_COLUMNS),  # as they come
+    _table("settled", FRAME_COLUMNS),  # the same by unit and time, so that one unit's are found without a full scan
+    _table("minutes", PERIOD_COLUMNS),
+    _table("hours", PERIOD_COLUMNS),
+    _table("days", PERIOD_COLUMNS),
+    _table("partitions", PARTITION_COLUMNS, "primary key (kind, unit_id, day, part)"),
+)
+
+
+class Store:
+    """One DuckDB file: changes one after the other, questions side by side, each in a thread of its own."""
+
+    def __init__(self, path: Path, memory_mb: int = 512) -> None:
+        self.path = path
+        self._memory_mb = memory_mb
+        self._connection: Connection | None = None
+        self._units: dict[str, int] = {}
+        self._writer = ThreadPool(1)
+        self._readers = ThreadPool(READERS)
+
+    def open(self) -> None:
+        """Open or make the file; raises DiskTrouble with what is wrong."""
+        run_in(self._writer, self._open)
+
+    def _open(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # One thread: the second core is the hub's, and a question is answered soon enough.
+            config: dict[str, str | bool | int | float | list[str]] = {
+                "threads": 1,
+                "memory_limit": f"{self._memory_mb}MB",
+                "autoinstall_known_extensions": False,  # nothing is fetched from the internet
+            }
+            connection = duckdb.connect(str(self.path), config=config)
+            connection.execute("set global TimeZone = 'UTC'")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            _check_version(connection, self.path)
+            self._units = _units(connection)
+        except (duckdb.Error, OSError) as error:
+            raise DiskTrouble(f"the record at {self.path} cannot be opened: {error}") from error
+        self._connection = connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be written and asked."""
+        return self._connection is not None
+
+    def close(self) -> None:
+        """Wait for what is under way, put all of it into the file, let go; takes CLOSE_WITHIN_S at most."""
+        if not self._close_within(CLOSE_WITHIN_S):
+            logger.warning("the record is still busy after %g s and is left open", CLOSE_WITHIN_S)
+
+    def _close_within(self, seconds: float) -> bool:
+        is_closed = False
+        with gevent.Timeout(seconds, False):
+            run_in(self._writer, self._close)
+            for pool in (self._readers, self._writer):
+                pool.join()
+                pool.kill()
+            is_closed = True
+        return is_closed
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()  # with a checkpoint
+            self._connection = None
+
+    def write(self, change: Callable[[Connection], T]) -> T:
+        """Run *change* in a transaction after all before it; on disk when this returns. Raises DiskTrouble."""
+        return run_in(self._writer, self._in_transaction, change)
+
+    def read(self, question: Callable[[Connection], T]) -> T:
+        """Run *question* beside the others, off the hub; raises DiskTrouble."""
+        return run_in(self._readers, self._ask, question)
+
+    def in_pool(self, slow: Callable[..., T], *args: Any) -> T:
+        """Run something slow that belongs to the record, such as reading a file of it, in a reader's thread."""
+        return run_in(self._readers, slow, *args)
+
+    def cursor(self) -> Connection:
+        """A connection of the calling thread; raises DiskTrouble when the record is closed."""
+        if self._connection is None:
+            raise DiskTrouble(f"the record at {self.path} is closed")
+        return self._connection.cursor()
+
+    def _in_transaction(self, change: Callable[[Connection], T]) -> T:
+        with self.cursor() as connection:
+            try:
+                connection.begin()
+                result = change(connection)
+                connection.commit()
+            except Exception as error:
+                connection.rollback()
+                self._units = _units(connection)  # a unit that was to be new is not known after all
+                if isinstance(error, duckdb.Error):
+                    raise DiskTrouble(f"the record at {self.path} cannot be written: {error}") from error
+                raise
+            return result
+
+    def _ask(self, question: Callable[[Connection], T]) -> T:
+        with self.cursor() as connection:
+            try:
+                return question(connection)
+            except duckdb.Error as error:
+                raise DiskTrouble(f"the record at {self.path} cannot be read: {error}") from error
+
+    def unit_number(self, connection: Connection, unit_id: str) -> int:
+        """What a unit is called inside; a new one is made up within the running transaction."""
+        number = self._units.get(unit_id)
+        if number is None:
+            number = max(self._units.values(), default=0) + 1
+            connection.execute("insert into units values (?, ?)", [number, unit_id])
+            self._units[unit_id] = number
+        return number
+
+    def known_unit(self, unit_id: str) -> int | None:
+        """The same for questions; None for a unit nothing was ever recorded of."""
+        return self._units.get(unit_id)
+
+    @property
+    def unit_ids(self) -> dict[int, str]:
+        """Names by number."""
+        return {number: name for name, number in self._units.items()}
+
+
+def _units(connection: Connection) -> dict[str, int]:
+    return {name: unit for unit, name in connection.execute("select unit, unit_id from units").fetchall()}
+
+
+def _check_version(connection: Connection, path: Path) -> None:
+    row = connection.execute("select max(version) from schema_version").fetchone()
+    found = row[0] if row else None
+    if found is None:
+        connection.execute("insert into schema_version values (?)", [SCHEMA_VERSION])
+    elif found > SCHEMA_VERSION:
+        raise DiskTrouble(f"the record at {path} has schema {found}; this version knows {SCHEMA_VERSION}")
