@@ -173,7 +173,7 @@ class MeasurementChange:
     was_asked_for: bool = False
     """A start or stop of ours that the meter has accepted."""
     state_read_before_at: datetime | None = None
-    """When the state before was last read; None if nobody has looked since the contact was lost or the service began."""
+    """When the state before was last read; None if nobody looked since contact was lost or the service began."""
 
 
 @dataclass(frozen=True, slots=True)

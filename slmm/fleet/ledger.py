@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from slmm import events, signals
@@ -19,6 +19,8 @@ from slmm.storage.board import StatusBoard
 
 logger = logging.getLogger(__name__)
 
+NEW_RUN_FLAGS = frozenset({"lmax_fell", "lmin_rose", "le_fell"})
+"""What shows that the meter began its figures anew though nobody told us."""
 BATTERY_WORDS = {"F": "Full", "M": "Middle", "L": "Low", "D": "Dead", "E": "Empty"}
 """The letters of ``DRD?status`` (comm. guide p. 92); of the words only Full was ever seen on a meter."""
 
@@ -39,6 +41,8 @@ class Ledger:
         self.contact = Contact()
         self.state_read_s: float | None = None
         """Monotonic time of the last recognised run state; None when it has to be read anew."""
+        self.runs_seen = 0
+        """Goes up whenever another run may have begun: what it is made with is then read anew."""
         self._board = board
         self._journal = journal
         self._explain = explain
@@ -64,6 +68,8 @@ class Ledger:
             flags=quality_flags(main, self._previous, is_measuring),
             labels=status.labels,
         )
+        if not NEW_RUN_FLAGS.isdisjoint(reading.flags):
+            self.runs_seen += 1
         self._previous = main
         status.reading = reading
         self.judge(None)  # that the meter is found again is told before the reading that shows it
@@ -118,25 +124,38 @@ class Ledger:
         self._board.mark_changed(self.unit_id)
         signals.publish(signals.labels_read, events.LabelsRead(self.unit_id, utc_now(), labels))
 
+    def take_run_settings(self, store_name: str | None, settings: Mapping[str, str]) -> None:
+        """What the running measurement is stored under, and what it is made with."""
+        self.status.store_name = store_name
+        event = events.RunSettingsRead(self.unit_id, utc_now(), store_name, dict(settings))
+        signals.publish(signals.run_settings_read, event)
+
     def take_run_state(self, state: events.RunState, was_asked_for: bool = False) -> None:
         """A recognised run state; only a change between two of them is a start or a stop."""
         self.state_read_s = time.monotonic()
+        now = utc_now()
         before, self.status.run_state = self.status.run_state, state
+        read_before_at, self.status.state_read_at = self.status.state_read_at, now
         if before is state:
             return
-        now = utc_now()
-        self.status.measurement_started_at = now if before and state is events.RunState.MEASURING else None
+        has_begun = state is events.RunState.MEASURING
+        if has_begun:
+            self.runs_seen += 1
+            self.status.store_name = None
+        is_change = before is not None or was_asked_for  # a start or stop of ours is one whatever was known before
+        self.status.measurement_started_at = now if is_change and has_begun else None
         self._previous = self._previous and events.Levels()  # a new run owes nothing to the old one
         self._board.mark_changed(self.unit_id)
         has_stopped = before is not None and state is events.RunState.STOPPED
         self.status.stopped_by_itself_at = now if has_stopped and not was_asked_for else None
-        words = "a measurement runs" if state is events.RunState.MEASURING else "no measurement runs"
-        if before is not None:
-            words = "measurement started" if state is events.RunState.MEASURING else "measurement stopped"
+        words = "a measurement runs" if has_begun else "no measurement runs"
+        if is_change:
+            words = "measurement started" if has_begun else "measurement stopped"
             words += "" if was_asked_for else ", not by us"
         self._journal.write(LogLevel.INFO, LogCategory.STATE, words)
-        if before is not None:
-            change = events.MeasurementChange(self.unit_id, now, state, self.status.measurement_started_at)
+        if is_change:
+            started_at = self.status.measurement_started_at
+            change = events.MeasurementChange(self.unit_id, now, state, started_at, was_asked_for, read_before_at)
             signals.publish(signals.measurement_changed, change)
 
     def judge(self, error: DeviceError | None) -> None:
@@ -158,7 +177,8 @@ class Ledger:
         if before != (True, 0, status.last_error):
             self._board.mark_changed(self.unit_id)
         if change is contact.Change.FOUND:
-            self.state_read_s = None  # who knows what happened meanwhile
+            self.state_read_s = status.state_read_at = None  # who knows what happened meanwhile
+            self.runs_seen += 1
             status.verdict = None
             away_s = time.monotonic() - (self._lost_s or time.monotonic())
             logger.info("%s answers again after %.0f s", self.unit_id, away_s)

@@ -152,7 +152,7 @@ class MeterWorker:
 
     def settings_changed(self) -> None:
         """Somebody has changed a setting: names of figures and clock are read anew."""
-        self._chores.labels.start_over()
+        self._chores.read_settings_again()
         self._chores.health.start_over()
         self._jobs.wake()
 
@@ -264,6 +264,7 @@ class MeterWorker:
         self._meter = self._new_meter()
         self._meter.counters = counters
         self._chores.labels.forget()
+        self._chores.run_settings.start_over()
 
     def _run(self) -> None:
         try:

@@ -24,7 +24,11 @@ class UnitStatus:
     reading: Reading | None = None
     labels: Labels = field(default_factory=Labels)
     run_state: RunState | None = None
+    state_read_at: datetime | None = None
+    """When the run state was last recognised; None while nobody has looked since the contact was lost or we began."""
     measurement_started_at: datetime | None = None
+    store_name: str | None = None
+    """What the running measurement is stored under, as last read; not kept over a restart."""
     is_reachable: bool | None = None
     consecutive_failures: int = 0
     last_poll_attempt: datetime | None = None
