@@ -23,6 +23,7 @@ from slmm.errors import Conflict, Standby
 from slmm.fleet.collection import Collector
 from slmm.fleet.operations import Operations
 from slmm.fleet.pacing import AlertDemand, Cadences
+from slmm.fleet.procedures import fingerprint
 from slmm.fleet.supervisor import Fleet
 from slmm.fleet.transfers import CardOptions, Transfers
 from slmm.live.hub import Channel, Hub
@@ -30,6 +31,7 @@ from slmm.nl43.connection import KeepAlive
 from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
 from slmm.record.office import SETTLE, RecordOffice
+from slmm.record.runs import Runs
 from slmm.settings import Settings
 from slmm.storage import retention, upgrade
 from slmm.storage.accounts import Accounts
@@ -127,6 +129,7 @@ class Runtime:
         self.alerts.engine.demand_changed = self._alert_demand_changed
         self.record = RecordOffice(settings, self.zone_of)
         self.device_log = DeviceLog(database)
+        self.runs = Runs(database, self.roster, self.board, fingerprint)
         self.fingerprints = Fingerprints(database)
         self.operations = Operations()
         self.transfers = Transfers(self.fleet, self.roster, self.board, card_options(settings), database.in_pool)
@@ -181,6 +184,7 @@ class Runtime:
                 self.hub.seed(reading)
         self.recorder.start()
         self.record.start()
+        self.runs.start()
         self.device_log.start()
         self.alerts.start(self._secret_box)
         self._start_scheduler()
@@ -201,6 +205,7 @@ class Runtime:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
         self.hub.stop()
+        self.runs.stop()
         self.recorder.stop()
         self.record.stop()
         self.device_log.stop()

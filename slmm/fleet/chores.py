@@ -1,4 +1,4 @@
-"""What is read from a meter beside its levels, one exchange a turn: run state, settings, names of the figures, health."""
+"""What is read from a meter beside its levels, one exchange a turn: run state, settings, names of figures, health."""
 
 from __future__ import annotations
 
