@@ -129,11 +129,15 @@ class Timetable:
         found: list[Hours] = []
         for hours in self.hours_between(starts_at, ends_at):
             begins, ends = max(hours.starts_at, starts_at), min(hours.ends_at, ends_at)
-            if found and found[-1].ends_at == begins and self._terms(found[-1].row) == self._terms(hours.row):
+            if found and found[-1].ends_at == begins and self.same_terms(found[-1].row, hours.row):
                 found[-1] = Hours(found[-1].starts_at, ends, found[-1].row)
             else:
                 found.append(Hours(begins, ends, hours.row))
         return found
+
+    def same_terms(self, one: Row, other: Row) -> bool:
+        """Whether a rolling window may run from one row into the other."""
+        return one is other or self._terms(one) == self._terms(other)
 
     def _terms(self, row: Row) -> tuple[object, ...]:
         limit = self.limit

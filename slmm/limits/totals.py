@@ -156,7 +156,10 @@ NOTHING = Totals()
 
 
 class Sliding:
-    """The pieces of a moving window; each is added once and leaves once (a queue of two stacks)."""
+    """The pieces of a moving window; each is added once and leaves once (a queue of two stacks).
+
+    One that begins before the window is out of it, whole.
+    """
 
     def __init__(self, *, with_histogram: bool = False) -> None:
         self._with_histogram = with_histogram
@@ -188,6 +191,12 @@ class Sliding:
             total = totals + total
             self._old.append((begins_at, total))
         self._new_sum = NOTHING
+
+    def copy(self) -> Sliding:
+        """Another with the same pieces, to look ahead with."""
+        other = Sliding(with_histogram=self._with_histogram)
+        other._old, other._new, other._new_sum = self._old.copy(), self._new.copy(), self._new_sum
+        return other
 
     def levels(self, begins_at: datetime, ends_at: datetime) -> PeriodLevels:
         """The levels of the window; *begins_at* never goes back."""

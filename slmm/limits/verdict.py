@@ -6,11 +6,8 @@ value a bound (R26). A breach with over-range is still a breach, keeping the lim
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from slmm.acoustics.energy import energy, rounded
 from slmm.acoustics.intervals import PeriodLevels, Span
@@ -18,22 +15,9 @@ from slmm.acoustics.quality import Bound, Flag, is_judged
 from slmm.limits.document import Limit
 from slmm.limits.rating import Work
 from slmm.limits.rows import Row
+from slmm.limits.words import Verdict, sentence
 
 MAXIMA = ("lmax", "lpeak")
-
-
-class Verdict(StrEnum):
-    """What became of a period."""
-
-    OK = "ok"
-    AMBER = "amber"
-    """Close to the limit, but not beyond it."""
-    RED = "red"
-    NOT_JUDGED = "not_judged"
-    """A level is there, but of too little of the time."""
-    NO_DATA = "no_data"
-    NOT_PROVEN = "not_proven"
-    """The level is only a bound, and the truth may lie on either side of the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +143,16 @@ def judged(
         row=row.name,
         calls_for_action=calls,
         noisiest=noisiest,
-        why=_sentence(limit, row, levels, verdict, told_db, found.bound, zone, noisiest, has_ended),
+        why=sentence(limit, row, levels, verdict, told_db, found.bound, zone, noisiest, has_ended),
     )
 
 
 def _told(verdict: Verdict, bound: Bound, shown_db: float | None, least_db: float | None) -> float | None:
     """The level that is spoken of: of a breach with over-range, and of nothing but over-range, what it is at least."""
     is_least = shown_db is None or (verdict is Verdict.RED and bound is Bound.LOWER)
-    return (
-        max(found for found in (shown_db, least_db) if found is not None)
-        if is_least and least_db is not None
-        else shown_db
-    )
+    if not is_least or least_db is None:
+        return shown_db
+    return least_db if shown_db is None else max(shown_db, least_db)
 
 
 def _used(limit: Limit, row: Row, levels: PeriodLevels) -> float | None:
@@ -204,57 +186,3 @@ def _is_mostly_over(limit: Limit, levels: PeriodLevels) -> bool:
     """
     known = min(1.0, (levels.valid_s + levels.over_s) / levels.expected_s)
     return levels.over_s > levels.valid_s and is_judged(known, limit.least_coverage)
-
-
-def clock_span(starts_at: datetime, ends_at: datetime, zone: str) -> str:
-    """14:05–14:20 in local time."""
-    place = ZoneInfo(zone)
-    return f"{starts_at.astimezone(place):%H:%M}–{ends_at.astimezone(place):%H:%M}"
-
-
-def percent(ratio: float) -> str:
-    """Never more than there is: 74.96 % are 74.9 %."""
-    return f"{math.floor(ratio * 1000 + 1e-6) / 10:g} %"
-
-
-def _decibels(limit: Limit, level_db: float) -> str:
-    """As many digits as are compared; a limit of 62.5 keeps its half."""
-    return f"{level_db:.0f}" if limit.round_to_db == 1.0 and level_db == round(level_db) else f"{level_db:.1f}"
-
-
-def _sentence(
-    limit: Limit,
-    row: Row,
-    levels: PeriodLevels,
-    verdict: Verdict,
-    shown_db: float | None,
-    bound: Bound,
-    zone: str,
-    noisiest: Span | None,
-    has_ended: bool,
-) -> str:
-    where = f"{limit.label(row)}, {clock_span(levels.starts_at, levels.ends_at, zone)}"
-    if noisiest is not None:
-        where = f"{limit.label(row)}, {clock_span(noisiest.starts_at, noisiest.ends_at, zone)}"
-    if not has_ended:
-        where += " so far"
-    tail = f"dB {where}, coverage {percent(levels.coverage)}"
-    if shown_db is None:
-        return f"no data for {where}"
-    value, red = _decibels(limit, shown_db), _decibels(limit, row.red_db)
-    beyond, within = (">", "≤") if limit.comparator == ">" else ("≥", "<")
-    match verdict:
-        case Verdict.RED:
-            return f"exceeded {'at least ' if bound is Bound.LOWER else ''}{value} {beyond} {red} {tail}"
-        case Verdict.NOT_JUDGED:
-            lost = "at least " if bound is Bound.LOWER else ""
-            return f"not judged: {lost}{value} {tail} of at least {percent(limit.least_coverage)}"
-        case Verdict.NOT_PROVEN:
-            lost = "at least" if bound is Bound.LOWER else "at most"
-            reason = "over-range" if bound is Bound.LOWER else "under-range"
-            return f"not proven: {lost} {value} against {red} {tail}, {reason}"
-        case Verdict.AMBER:
-            amber_db = limit.amber_of(row)
-            assert amber_db is not None
-            return f"close: {value} {within} {red} (amber {beyond} {_decibels(limit, amber_db)}) {tail}"
-    return f"kept {'at most ' if bound is Bound.UPPER else ''}{value} {within} {red} {tail}"
