@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from slmm.acoustics.energy import energy, level
 from slmm.acoustics.intervals import Interval
 from slmm.acoustics.percentiles import Histogram
 from slmm.acoustics.quality import Flag
+from slmm.acoustics.uncertainty import MOST_UNCERTAINTY_DB, Method, Polled, laeq_of_polled
 from slmm.record.frames import STREAM_S, Source
 
 MINUTE = timedelta(minutes=1)
 BIN_S = 0.1
 BINS = 600
+MINUTE_S = 60.0
 LOOK_BACK_S, LOOK_AHEAD_S = 20.0, 5.0
 """Frames so much before and after a minute tell of it too: what a reading stands for, and what came late."""
 SHORTEST_HOLD_S, LONGEST_HOLD_S = 3.0, 15.0
@@ -95,15 +98,16 @@ def minute_of(starts_at: datetime, rows: Rows) -> Interval | None:
             flags |= _lay(bins, part, source)
     if not bins.is_received.any():
         return None
-    within = rows.where((rows.ends_s > 0) & (rows.ends_s <= BINS * BIN_S) & (rows["measuring"] != 0.0))
+    within = rows.where((rows.ends_s > 0) & (rows.ends_s <= MINUTE_S) & (rows["measuring"] != 0.0))
     is_valid = ~np.isnan(bins.energy)
     flags |= _what_happened(within, bins, is_valid)
-    lmax, lmin, lpeak = _extremes(within)
+    lmax, lmin, lpeak = _extremes(within if len(within) else rows.of(Source.SD_LEQ))
+    energy_s, valid_s, uncertainty_db = _sum(bins, is_valid, rows.of(Source.POLL))
     return Interval(
         starts_at=starts_at,
         ends_at=starts_at + MINUTE,
-        energy_s=float(np.nansum(bins.energy) * BIN_S),
-        valid_s=float(is_valid.sum() * BIN_S),
+        energy_s=energy_s,
+        valid_s=valid_s,
         received_s=float(bins.is_received.sum() * BIN_S),
         lmax=lmax,
         lmin=lmin,
@@ -111,8 +115,28 @@ def minute_of(starts_at: datetime, rows: Rows) -> Interval | None:
         histogram=Histogram.of(bins.lp),
         flags=flags,
         source=_source_name(bins.source[is_valid]),
-        uncertainty_db=None,
+        uncertainty_db=uncertainty_db,
     )
+
+
+def _sum(bins: _Bins, is_valid: NDArray[np.bool_], polls: Rows) -> tuple[float, float, float | None]:
+    """Energy, valid time, and the uncertainty that the display's momentary levels bring in; None without them."""
+    energy_s, valid_s = float(np.nansum(bins.energy) * BIN_S), float(is_valid.sum() * BIN_S)
+    is_polled = bins.source == Source.POLL
+    if not is_polled.any():
+        return energy_s, valid_s, None
+    measured = polls.where(polls["measuring"] != 0.0)
+    found = laeq_of_polled(
+        Polled(measured.ends_s, measured["lp"], measured["le"], measured["lmax"]), starts_s=0.0, ends_s=MINUTE_S
+    )
+    if found is None:
+        return energy_s, valid_s, MOST_UNCERTAINTY_DB
+    if (is_polled == is_valid).all():
+        if found.method is Method.EXPOSURE and not (bins.is_received & ~is_valid).any():
+            valid_s = MINUTE_S  # the meter went on integrating while nobody read it
+        return energy(found.level_db) * valid_s, valid_s, found.uncertainty_db
+    share = float(np.sum(bins.energy[is_polled]) * BIN_S / energy_s) if energy_s else 1.0
+    return energy_s, valid_s, level(1.0 + share * (energy(found.uncertainty_db) - 1.0))
 
 
 def _lay(bins: _Bins, rows: Rows, source: Source) -> Flag:
@@ -126,7 +150,7 @@ def _lay(bins: _Bins, rows: Rows, source: Source) -> Flag:
         bins.lay(rows.where(order), ends_s[order], np.full(len(rows), STREAM_S + _NO_LEAP_S), rows["leq"], source)
         return Flag(0)
     bins.lay(rows, rows.ends_s, rows["duration_s"], rows["leq"], source)
-    is_long = rows["duration_s"] > BINS * BIN_S
+    is_long = rows["duration_s"] > MINUTE_S
     return Flag.SPREAD if (bins.source == Source.SD_LEQ).any() and is_long.any() else Flag(0)
 
 
@@ -177,8 +201,8 @@ def _what_happened(rows: Rows, bins: _Bins, is_valid: NDArray[np.bool_]) -> Flag
 def _extremes(rows: Rows) -> tuple[float | None, float | None, float | None]:
     """Lmax, Lmin and Lpeak; the display's own count only where they moved within the minute."""
     is_polled = rows.source == Source.POLL
-    is_short = ~is_polled & ~(rows["duration_s"] > BINS * BIN_S)
-    of_minute = rows.where(is_short) if is_short.any() or is_polled.any() else rows.where(~is_polled)
+    is_short = ~is_polled & ~(rows["duration_s"] > MINUTE_S)
+    of_minute = rows.where(is_short if (is_short | is_polled).any() else ~is_polled)
     polled = rows.where(is_polled)
     highest = [of_minute["lmax"], polled["lp"], _moved(polled["lmax"], +1)]
     lowest = [of_minute["lmin"], polled["lp"], _moved(polled["lmin"], -1)]

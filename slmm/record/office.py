@@ -106,7 +106,7 @@ class RecordOffice:
                 ).fetchone()
             )
             first = oldest[0].replace(tzinfo=UTC) if oldest and oldest[0] else now
-            self._mark = max(since, floor(first, MINUTE))
+            self._mark = max(since, floor(min(first, self.historian.written_until), MINUTE))
         return self._mark
 
     def _tell(self, made: list[Made]) -> None:

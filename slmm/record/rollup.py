@@ -9,12 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slmm.acoustics.intervals import Interval, combine
 from slmm.acoustics.quality import Flag
 from slmm.record import periods
-from slmm.record.frames import instants
-from slmm.record.minute import BINS, LOOK_AHEAD_S, LOOK_BACK_S, MINUTE, Rows, minute_of
+from slmm.record.frames import Source, instants
+from slmm.record.minute import LOOK_AHEAD_S, LOOK_BACK_S, MINUTE, MINUTE_S, Floats, Rows, minute_of
 from slmm.record.partitions import Partitions, relation
 from slmm.record.periods import Made
 from slmm.record.store import Connection, Store
@@ -22,6 +23,8 @@ from slmm.record.store import Connection, Store
 logger = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
+LONGEST_INTERVAL = timedelta(hours=24)
+"""Of the meter's own Leq intervals (comm. guide p. 62)."""
 PIECE = timedelta(hours=1)
 """How much is made anew in one go: an hour at 10 values a second is 36,000 rows."""
 _NUMBERS = ("duration_s", "lp", "leq", "le", "lmax", "lmin", "lpeak")
@@ -116,13 +119,11 @@ class Rollup:
             for starts_at in starts:
                 begin = instants([starts_at])[0]
                 ends_s = (times[low:high] - begin) / np.timedelta64(1, "s")
-                first, last = np.searchsorted(ends_s, [-LOOK_BACK_S, BINS / 10 + LOOK_AHEAD_S], side="right")
-                if first == last:
+                here = _around(ends_s, found["source"][low:high], columns["duration_s"][low:high])
+                if not len(here):
                     continue
-                here = slice(low + first, low + last)
-                rows = Rows(
-                    ends_s[first:last], found["source"][here], {name: column[here] for name, column in columns.items()}
-                )
+                picked = {name: column[low + here] for name, column in columns.items()}
+                rows = Rows(ends_s[here], found["source"][low + here], picked)
                 if (interval := minute_of(starts_at, rows)) is not None:
                     made.append(Made(unit_id, interval))
         return made
@@ -176,6 +177,14 @@ class Rollup:
         if number is None or from_at >= until_at:
             return []
         return self._store.read(lambda connection: periods.get(connection, table, number, from_at, until_at))
+
+
+def _around(ends_s: Floats, source: NDArray[Any], duration_s: Floats) -> NDArray[np.intp]:
+    """Places of the rows that tell of a minute: those around it, and long intervals that have begun by then."""
+    first, last = np.searchsorted(ends_s, [-LOOK_BACK_S, MINUTE_S + LOOK_AHEAD_S], side="right")
+    near = np.arange(first, last)
+    later = np.flatnonzero((source[last:] == Source.SD_LEQ) & (ends_s[last:] - duration_s[last:] < MINUTE_S)) + last
+    return np.concatenate([near, later]) if len(later) else near
 
 
 def whole(parts: Sequence[Interval], starts_at: datetime, ends_at: datetime) -> Interval:
