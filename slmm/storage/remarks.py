@@ -54,7 +54,7 @@ def check(remark: NewRemark) -> None:
         )
     if remark.excludes and remark.ends_at == remark.starts_at:
         raise Invalid(
-            f"excludes true needs a span, but both ends are {remark.starts_at.isoformat()}", field="ends_at"
+            f"excludes true needs a span, but both ends are {remark.starts_at.isoformat()}",
             field="ends_at",
         )
 
