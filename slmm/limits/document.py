@@ -167,6 +167,10 @@ def _trouble(item: Any) -> tuple[str, str]:
     kinds = {"fixed", "whole", "rolling", "noisiest"}  # the discriminator's value is no member
     field = ".".join(str(part) for part in item["loc"] if part not in kinds) or "limit"
     value = item.get("input")
+    if item["type"] == "union_tag_invalid":
+        return f"{field}.kind", f"{field}.kind {item['ctx']['tag']!r} is not one of fixed, whole, rolling, noisiest"
+    if item["type"] == "union_tag_not_found":
+        return f"{field}.kind", f"{field}.kind is missing: one of fixed, whole, rolling, noisiest"
     if word := _PLAIN_WORDS.get(item["type"]):
         return field, f"{field} {word}"
     allowed = item["msg"].replace("Value error, ", "").replace("Input should", "it should")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from slmm.acoustics.energy import level
+from slmm.acoustics.energy import energy, level
 from slmm.acoustics.intervals import Interval
 from slmm.acoustics.quality import LEFT_OUT
 from slmm.limits.rows import TimeCorrection
@@ -48,3 +48,15 @@ class Work:
             if used_h <= step.up_to_h:
                 return mean_db, step.db
         return mean_db, 0.0
+
+    def least(self, correction: TimeCorrection, rest_s: float) -> float | None:
+        """What *rate* cannot fall below, whatever the rest of the period brings; None without any work so far.
+
+        More work can only lengthen the hours, and lower the mean no further than work at the quietest that counts.
+        """
+        if not self.valid_s:
+            return None
+        quietest = Work(energy(correction.active_above_db) * rest_s, rest_s)
+        means = (level(work.energy_s / work.valid_s) for work in (self, self + quietest))
+        least_db = min(mean_db for mean_db in means if mean_db is not None)
+        return least_db + self.rate(correction, least_db)[1]

@@ -89,10 +89,10 @@ class WholeRun:
         if limit.quantity in MAXIMA:
             return True
         rest_s = (self.due.ends_at - until).total_seconds()
-        if row.time_correction:
-            return rest_s <= 0
         least_db: float | None
-        if limit.quantity == "ln":
+        if row.time_correction:
+            least_db = total.work.least(row.time_correction, rest_s) if total.work else None
+        elif limit.quantity == "ln":
             assert limit.percent is not None
             percent = limit.percent * (total.valid_s + rest_s) / total.valid_s if total.valid_s else 200.0
             least_db = total.histogram.ln(percent) if percent <= 100 else None

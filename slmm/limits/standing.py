@@ -129,11 +129,11 @@ class Watch:
         """
         self._turn(now)
         at = self._heard_until(now)
-        run = self._run
+        run = self._shown(at)
         previous = None if self._before is None else self._before.final()
         if run is None:
             return Standing(at, None, None, None, None, self._next_change(now), previous)
-        judgement = run.judgement(at)
+        judgement = (previous if run is self._before else None) or run.judgement(at)
         return Standing(
             at=at,
             verdict=judgement.verdict,
@@ -143,6 +143,13 @@ class Watch:
             next_change=self._next_change(now),
             previous=previous,
         )
+
+    def _shown(self, at: datetime) -> Run | None:
+        """The run of this moment; at the end of a period, until anything of the next is heard, the one that ended."""
+        run, before = self._run, self._before
+        if run is None or before is None or at > run.due.starts_at:
+            return run
+        return before if before.due.starts_at < at <= before.due.ends_at else run
 
     def _heard_until(self, now: datetime) -> datetime:
         newest = self._newest
