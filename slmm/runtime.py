@@ -37,6 +37,7 @@ from slmm.storage import retention, upgrade
 from slmm.storage.accounts import Accounts
 from slmm.storage.audit import AuditLog
 from slmm.storage.board import StatusBoard
+from slmm.storage.calibrations import CalibrationBook
 from slmm.storage.database import Database
 from slmm.storage.devicelog import DeviceLog
 from slmm.storage.devices import Roster
@@ -44,6 +45,7 @@ from slmm.storage.downloads import PARTIAL_KEPT, Downloads
 from slmm.storage.fingerprints import Fingerprints
 from slmm.storage.grants import Shares, Tokens
 from slmm.storage.recorder import Recorder
+from slmm.storage.remarks import RemarkBook
 from slmm.storage.secrets import KEY_FILE, SecretBox
 from slmm.storage.sessions import Sessions
 from slmm.storage.upgrade import MIGRATIONS
@@ -130,6 +132,8 @@ class Runtime:
         self.record = RecordOffice(settings, self.zone_of)
         self.device_log = DeviceLog(database)
         self.runs = Runs(database, self.roster, self.board, fingerprint)
+        self.remarks = RemarkBook(database)
+        self.calibrations = CalibrationBook(database)
         self.fingerprints = Fingerprints(database)
         self.operations = Operations()
         self.transfers = Transfers(self.fleet, self.roster, self.board, card_options(settings), database.in_pool)

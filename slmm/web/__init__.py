@@ -9,6 +9,7 @@ from slmm.web.api import (
     accounts,
     alerts,
     audit_log,
+    calibrations,
     channels,
     cycles,
     devices,
@@ -21,6 +22,8 @@ from slmm.web.api import (
     measurement,
     meter_settings,
     operations,
+    remarks,
+    runs,
     system,
 )
 
@@ -50,6 +53,9 @@ def register(app: OpenAPI) -> None:
         alerts,
         incidents,
         channels,
+        runs,
+        remarks,
+        calibrations,
     ):
         app.register_api(module.api)
     app.register_api(system.health_api)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from slmm.alerts.rules import METRICS
 from slmm.web.api.channel_models import Delivery
-from slmm.web.api.fields import Clock, Input, Level, Text, UnitId, Zone
+from slmm.web.api.fields import Clock, Input, Level, Prose, Text, UnitId, Zone
 from slmm.web.api.models import Ok
 
 LEAST_DB, MOST_DB = -50.0, 200.0
@@ -52,14 +52,6 @@ def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError("printable characters only: no line ends or other control characters")
     return value
-
-
-def _prose(value: str) -> str:
-    """Several lines are allowed; they are kept with plain line ends."""
-    text = value.replace("\r\n", "\n")
-    if not all(line.isprintable() for line in text.split("\n")):
-        raise ValueError("printable characters and line ends only")
-    return text
 
 
 def _metric(value: str) -> str:
@@ -173,7 +165,7 @@ class AckQuery(BaseModel):
 class Remark(Input):
     """What somebody has to say about an event."""
 
-    note: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_prose)] | None = None
+    note: Annotated[Prose, Field(min_length=1, max_length=2000)] | None = None
     cause: Annotated[Text, Field(min_length=1, max_length=32)] | None = Field(
         None, description="What it was, such as piling, traffic, thunder or calibration"
     )
@@ -182,14 +174,14 @@ class Remark(Input):
 class CloseReason(Input):
     """Why an event is closed by hand."""
 
-    reason: Annotated[str, Field(min_length=3, max_length=2000), AfterValidator(_prose)]
+    reason: Annotated[Prose, Field(min_length=3, max_length=2000)]
 
 
 class NewShelf(Input):
     """What to snooze, and for how long."""
 
     minutes: Annotated[int, Field(ge=1, le=10_080, description="At most 7 days")]
-    reason: Annotated[str, Field(min_length=3, max_length=500), AfterValidator(_prose)]
+    reason: Annotated[Prose, Field(min_length=3, max_length=500)]
     rule_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(None, description="Null for the whole unit")
     one_shot: bool = Field(False, description="Ends with the next return to normal")
 

@@ -41,6 +41,14 @@ def _printable(value: str) -> str:
     return value
 
 
+def _prose(value: str) -> str:
+    """Several lines are allowed; they are kept with plain line ends."""
+    text = value.replace("\r\n", "\n")
+    if not all(line.isprintable() for line in text.split("\n")):
+        raise ValueError("printable characters and line ends only")
+    return text
+
+
 def _pushed_level(value: object) -> str:
     text = f"{value:.1f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
     try:
@@ -63,6 +71,7 @@ def _zone(value: str) -> str:
 UnitId = Annotated[str, AfterValidator(_unit_id), Field(json_schema_extra={"pattern": f"^{UNIT_ID.pattern}$"})]
 Host = Annotated[str, AfterValidator(_host)]
 Text = Annotated[str, AfterValidator(_printable)]
+Prose = Annotated[str, AfterValidator(_prose)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_printable), AfterValidator(_zone)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time, such as 22:00")]
