@@ -136,13 +136,14 @@ def _create_limits() -> None:
 def _create_seals() -> None:
     op.create_table(
         "seals",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("kind", sa.String(12), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("size_bytes", BIG, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
-        sa.Column("blocks", sa.Text()),
+        sa.Column("blocks", sa.LargeBinary()),
+        sa.Column("blocks_sha256", sa.String(64), nullable=False, server_default=""),
         sa.Column("previous", sa.String(64), nullable=False),
         sa.Column("link", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_seals"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from slmm.storage.database import Base, UtcDateTime
@@ -138,15 +138,18 @@ class SealRow(Base):
 
     __tablename__ = "seals"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Counts from 1 without a gap."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(String(12))
-    """``levels`` (a file of the record), ``card`` (an original of an SD card), ``minutes`` (rows not in a file yet)."""
+    """See ``slmm.record.seals.Kind``."""
     subject: Mapped[str] = mapped_column(Text)
-    """Path below the data directory, or unit and span."""
+    """A path below the data directory, or the hour of the minutes."""
     size_bytes: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
     sha256: Mapped[str] = mapped_column(String(64))
-    blocks: Mapped[str | None] = mapped_column(Text)
-    """What finds the first changed byte; see ``slmm.record.seals``."""
+    blocks: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What finds the first changed byte, see ``slmm.record.fingerprint``; let go of with what it was made of."""
+    blocks_sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    """Its hash, which the link holds; empty where there never was any."""
     previous: Mapped[str] = mapped_column(String(64))
     link: Mapped[str] = mapped_column(String(64), unique=True)
