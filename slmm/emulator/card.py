@@ -13,57 +13,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
+from slmm.emulator.card_rows import LEQ_NAMES, LP_NAMES, STYLES, flags, interval_s, leq_fields, level, moment
 from slmm.emulator.integration import Measurement
+from slmm.emulator.quirks import Quirks
 from slmm.emulator.sound import SAMPLE_S
 
 TOTAL_MB = 30_436.0
 BYTES_A_MB = 1_000_000
-UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 LP_FILE_S = 3600.0
 """A new Lp file begins each hour (manual), a new Leq file each 60,000 records."""
 LEQ_FILE_RECORDS = 60_000
 LP_FOLDER_FILES = 1000
 FLUSH_SAMPLES = 10
-LP_HEADER = "Address,Start Time,Lp(Main),Leq(Main),Lmax(Main),Lmin(Main),Lpeak(Main),Over(Main),Under(Main)"
-LEQ_HEADER = (
-    "Address,Start Time,Measurement Time,Leq(Main),LE(Main),Lmax(Main),Lmin(Main),LN1(Main),LN2(Main),LN3(Main),"
-    "LN4(Main),LN5(Main),Lpeak(Main),Over(Main),Under(Main)"
-)
-
-
-def interval_s(preset: str, number: str, unit: str) -> float | None:
-    """A store interval as seconds, never shorter than a sample; None for Off."""
-    if preset == "Off":
-        return None
-    if preset == "Manual":
-        return max(SAMPLE_S, float(number) * UNITS_S[unit])
-    digits = preset.rstrip("msh")
-    return max(SAMPLE_S, float(digits) * UNITS_S[preset[len(digits) :]])
-
-
-def _level(value_db: float) -> str:
-    return f"{value_db:5.1f}"
-
-
-def _duration(seconds: float) -> str:
-    days, rest = divmod(seconds, 86_400)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{int(days):02d}d {int(hours):02d}:{int(minutes):02d}:{rest:04.1f}"
-
-
-def _moment(clock: datetime, with_fraction: bool = False) -> str:
-    text = f"{clock:%Y/%m/%d %H:%M:%S}"
-    return f"{text}.{clock.microsecond // 100_000}" if with_fraction else text
-
-
-def leq_row(address: int, began: datetime, part: Measurement, percents: list[float]) -> str:
-    """One interval as a row; the percentiles in the order of their slots."""
-    order = sorted(range(5), key=percents.__getitem__)
-    found = dict(zip(order, part.percentiles_db([percents[slot] for slot in order]), strict=True))
-    levels = [part.leq_db, part.le_db, part.lmax_db, part.lmin_db, *(found[slot] for slot in range(5)), part.lpeak_db]
-    fields = [f"{address:5d}", _moment(began), _duration(part.duration_s), *map(_level, levels), "0", "0"]
-    return ",".join(fields)
+_LEQ_INTERVAL = ("Preset", "(Num)", "(Unit)")
 
 
 class _Table:
@@ -114,17 +76,30 @@ class _Part:
     began: datetime
     measured: Measurement
     last_lp_db: float = 0.0
+    over: bool = False
+    under: bool = False
+
+    def add(self, levels: tuple[float, float, float], over: bool, under: bool) -> None:
+        """Integrate 100 ms: Leq, Lp and Lpeak; an overload anywhere stays in the result."""
+        leq_db, self.last_lp_db, lpeak_db = levels
+        self.measured.add(leq_db, self.last_lp_db, lpeak_db)
+        self.over |= over
+        self.under |= under
 
 
 class Recording:
     """The files of one automatic measurement."""
 
-    def __init__(self, folder: Path, registers: Mapping[str, str], serial_number: str, clock: datetime) -> None:
+    def __init__(
+        self, folder: Path, registers: Mapping[str, str], serial_number: str, clock: datetime, quirks: Quirks
+    ) -> None:
         self._folder = folder
         self._registers = dict(registers)
         self._serial_number = serial_number
         self._began = clock
-        self._name = f"NL_{registers['Index Number']}_SLM"
+        self._quirks = quirks
+        self._style = STYLES[quirks.card_style]
+        self._name = f"NL_{registers['Index Number'][-self._style.index_digits :]}_SLM"
         self._store = registers["Store Name"]
         self._percents = [float(registers[f"Percentile {slot}"]) for slot in range(1, 6)]
         self._lp_s = interval_s(registers["Lp Store Interval"], "1", "s")
@@ -135,6 +110,8 @@ class Recording:
         )
         self._lp_table: _Table | None = None
         self._leq_table: _Table | None = None
+        # Sound comes in samples of 100 ms: shorter intervals all show the one they lie in.
+        self._lp_a_sample = 1 if self._lp_s is None else max(1, round(SAMPLE_S / self._lp_s))
         self._lp_rows = self._leq_rows = self._samples = 0
         self._lp_part: _Part | None = None
         self._leq_part: _Part | None = None
@@ -145,12 +122,12 @@ class Recording:
         lines = [
             *("CSV", "[Instrument]", "Model,NL-43", f"Serial Number,{self._serial_number}"),
             *("[Store]", "Store Mode,Auto", f"Store Name,{self._store}", f"Index Number,{registers['Index Number']}"),
-            *("[Time]", f"Start Time,{_moment(self._began)}", f"Stop Time,{_moment(ended) if ended else ''}"),
+            *("[Time]", f"Start Time,{moment(self._began)}", f"Stop Time,{moment(ended) if ended else ''}"),
             "[Measurement]",
             f"Frequency Weighting(Main),{registers['Frequency Weighting (Main)']}",
             f"Time Weighting(Main),{registers['Time Weighting (Main)']}",
             f"Lp Store Interval,{registers['Lp Store Interval']}",
-            f"Leq Calculation Interval,{registers['Leq Calculation Interval Preset']}",
+            f"Leq Calculation Interval,{self._leq_interval()}",
             *(f"Percentile {slot},{registers[f'Percentile {slot}']}" for slot in range(1, 6)),
         ]
         path = self._folder / f"{self._name}_{self._store}_0000.rnh"
@@ -158,17 +135,23 @@ class Recording:
             file.write("".join(f"{line}\r\n" for line in lines))
         stamp(path, ended or self._began)
 
-    def add(self, leq_db: float, lp_db: float, lpeak_db: float, began: datetime) -> None:
+    def _leq_interval(self) -> str:
+        preset, number, unit = (self._registers[f"Leq Calculation Interval {part}"] for part in _LEQ_INTERVAL)
+        return number + unit if preset == "Manual" else preset
+
+    def add(
+        self, leq_db: float, lp_db: float, lpeak_db: float, began: datetime, over: bool = False, under: bool = False
+    ) -> None:
         """The next 100 ms, which began at that time of the meter."""
+        levels = (leq_db, lp_db, lpeak_db)
         if self._lp_s is not None:
             part = self._lp_part = self._lp_part or _Part(began, Measurement())
-            part.measured.add(leq_db, lp_db, lpeak_db)
-            part.last_lp_db = lp_db
+            part.add(levels, over, under)
             if part.measured.duration_s >= self._lp_s - SAMPLE_S / 2:
-                self._add_lp(part)
+                self._add_lp(part, self._lp_s)
         if self._leq_s is not None:
             part = self._leq_part = self._leq_part or _Part(began, Measurement())
-            part.measured.add(leq_db, lp_db, lpeak_db)
+            part.add(levels, over, under)
             if part.measured.duration_s >= self._leq_s - SAMPLE_S / 2:
                 self._add_leq(part)
         self._samples += 1
@@ -177,33 +160,36 @@ class Recording:
                 if table is not None:
                     table.flush(began)
 
-    def _add_lp(self, part: _Part) -> None:
-        assert self._lp_s is not None
-        a_file = max(1, round(LP_FILE_S / self._lp_s))
-        number, row = divmod(self._lp_rows, a_file)
-        if row == 0:
-            self._close(self._lp_table, part.began)
-            folder = self._folder / f"Auto_Lp_{number // LP_FOLDER_FILES + 1:02d}"
-            self._lp_table = _Table(
-                folder / f"{self._name}_Lp _{self._store}_{number + 1:04d}.rnd", LP_HEADER, part.began
-            )
+    def _add_lp(self, part: _Part, every_s: float) -> None:
+        digits = 0 if every_s >= 1.0 else len(f"{every_s:g}") - 2
         measured = part.measured
         levels = (part.last_lp_db, measured.leq_db, measured.lmax_db, measured.lmin_db, measured.lpeak_db)
-        moment = _moment(part.began, with_fraction=self._lp_s < 1.0)
-        assert self._lp_table is not None
-        self._lp_rows += 1
-        self._lp_table.add(",".join([f"{self._lp_rows:5d}", moment, *map(_level, levels), "0", "0"]))
+        shown = [*map(level, levels), *flags(part.over, part.under)]
+        for number in range(self._lp_a_sample):
+            began = part.began + timedelta(seconds=number * every_s)
+            table = self._lp_file(max(1, round(LP_FILE_S / every_s)), began)
+            self._lp_rows += 1
+            table.add(self._style.row([f"{self._lp_rows:5d}", moment(began, digits), *shown]))
         self._lp_part = None
+
+    def _lp_file(self, rows_a_file: int, clock: datetime) -> _Table:
+        number, row = divmod(self._lp_rows, rows_a_file)
+        if row == 0 or self._lp_table is None:
+            self._close(self._lp_table, clock)
+            folder = self._folder / self._style.lp_folder.format(number // LP_FOLDER_FILES + 1)
+            path = folder / f"{self._name}_Lp _{self._store}_{number + 1:04d}.rnd"
+            self._lp_table = _Table(path, self._style.header(LP_NAMES, has_duration=False), clock)
+        return self._lp_table
 
     def _add_leq(self, part: _Part) -> None:
         number, row = divmod(self._leq_rows, LEQ_FILE_RECORDS)
-        if row == 0:
+        if row == 0 or self._leq_table is None:
             self._close(self._leq_table, part.began)
-            path = self._folder / "Auto_Leq" / f"{self._name}_Leq_{self._store}_{number + 1:04d}.rnd"
-            self._leq_table = _Table(path, LEQ_HEADER, part.began)
-        assert self._leq_table is not None
+            path = self._folder / self._style.leq_folder / f"{self._name}_Leq_{self._store}_{number + 1:04d}.rnd"
+            self._leq_table = _Table(path, self._style.header(LEQ_NAMES, has_duration=True), part.began)
         self._leq_rows += 1
-        self._leq_table.add(leq_row(self._leq_rows, part.began, part.measured, self._percents))
+        fields = leq_fields(self._leq_rows, part.began, part.measured, self._percents)
+        self._leq_table.add(self._style.row([*fields, *flags(part.over, part.under)]))
         self._leq_part = None
 
     @staticmethod
@@ -212,7 +198,9 @@ class Recording:
             table.close(clock)
 
     def end(self, clock: datetime) -> None:
-        """Close the files; an interval that is not full is not stored."""
+        """Close the files; whether an interval that is not full is stored, no source tells."""
+        if self._quirks.stores_last_part and self._leq_part is not None:
+            self._add_leq(self._leq_part)
         self._close(self._lp_table, clock)
         self._close(self._leq_table, clock)
         self._write_header(clock)
@@ -221,8 +209,9 @@ class Recording:
 class Card:
     """The card of one meter as real files below *root*."""
 
-    def __init__(self, root: Path, clock: datetime) -> None:
+    def __init__(self, root: Path, clock: datetime, quirks: Quirks | None = None) -> None:
         self.root = root
+        self._quirks = quirks or Quirks()
         self.filled_mb = 0.0
         """Taken by other things, so that a test can fill the card."""
         for name in ("DCIM", "NL-43/Screenshot"):
@@ -241,16 +230,25 @@ class Card:
 
     def record(self, registers: Mapping[str, str], serial_number: str, clock: datetime) -> Recording:
         """Begin the files of an automatic measurement."""
-        return Recording(self._folder(registers), registers, serial_number, clock)
+        return Recording(self._folder(registers), registers, serial_number, clock, self._quirks)
 
-    def store(self, registers: Mapping[str, str], measured: Measurement, clock: datetime) -> None:
+    def store(
+        self,
+        registers: Mapping[str, str],
+        measured: Measurement,
+        clock: datetime,
+        over: bool = False,
+        under: bool = False,
+    ) -> None:
         """Manual store: one row more under the present name."""
-        folder = self._folder(registers)
-        path = folder / f"NL_{registers['Index Number']}_SLM_MAN_{registers['Store Name']}_0000.rnd"
-        table = _Table(path, LEQ_HEADER, clock)
+        style = STYLES[self._quirks.card_style]
+        index = registers["Index Number"][-style.index_digits :]
+        path = self._folder(registers) / f"NL_{index}_SLM_MAN_{registers['Store Name']}_0000.rnd"
+        table = _Table(path, style.header(LEQ_NAMES, has_duration=True), clock)
         percents = [float(registers[f"Percentile {slot}"]) for slot in range(1, 6)]
         began = clock - timedelta(seconds=measured.duration_s)
-        table.add(leq_row(int(registers["Manual Address"]), began, measured, percents))
+        fields = leq_fields(int(registers["Manual Address"]), began, measured, percents)
+        table.add(style.row([*fields, *flags(over, under)]))
         table.close(clock)
 
     @property

@@ -16,7 +16,6 @@ import gevent
 from slmm.emulator.card import Card
 from slmm.emulator.ftp_process import FtpPort, FtpServers
 from slmm.emulator.meter import Instrument
-from slmm.emulator.quirks import Quirks
 from slmm.emulator.server import MeterServer
 from slmm.emulator.sound import SCENARIOS
 
@@ -42,7 +41,7 @@ def cards(
             raise click.ClickException(str(error)) from error
         stack.callback(servers.stop)
         for number, (meter, root) in enumerate(zip(meters, roots, strict=True)):
-            card = Card(root, meter.instrument.clock(time.monotonic()))
+            card = Card(root, meter.instrument.clock(time.monotonic()), meter.instrument.quirks)
             if is_seeded:
                 _seed(card, meter.instrument, number)
             meter.give_card(card, FtpPort(servers, number))
@@ -77,7 +76,7 @@ def _seed(card: Card, instrument: Instrument, seed: int) -> None:
     today = datetime.now().replace(hour=10, minute=0, second=0, microsecond=0)  # noqa: DTZ005 - the meter has no zone
     for days, store in PAST:
         scenario = random.Random(f"{seed} {days}").choice(list(SCENARIOS.values()))
-        past = Instrument(scenario, seed + days, Quirks(), now_s=0.0, clock=today - timedelta(days=days))
+        past = Instrument(scenario, seed + days, instrument.quirks, now_s=0.0, clock=today - timedelta(days=days))
         past.registers |= instrument.registers | {
             "Store Mode": "Auto",
             "Store Name": store,

@@ -49,6 +49,14 @@ class Quirks:
     ftp_has_size: bool = False
     control_blocked_by_transfer: bool = False
     """Whether the control port is mute while a file is fetched."""
+    clock_ahead_s: float = 0.0
+    """By how much the meter's clock is wrong when it is switched on."""
+    clock_drift_ppm: float = 0.0
+    """By how much it runs too fast."""
+    card_style: str = "nl43"
+    """Rows and names on the card: ``nl43``, or ``nl42`` (no channel in the columns, a comma behind each row)."""
+    stores_last_part: bool = False
+    """Whether a Leq interval that was not full when the measurement stopped is stored."""
 
     def changed(self, name: str, text: str) -> Quirks:
         """The same with one switch set from text; raises ValueError for an unknown name or value."""

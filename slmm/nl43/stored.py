@@ -8,6 +8,7 @@ or be growing while it is fetched: what cannot be read is left out and told, the
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ __all__ = [
 TROUBLES_KEPT = 200
 SPACING_ROWS = 256
 """From so many rows the interval of an Lp file is found when no header tells it: over two seconds at 10 ms."""
+
+SPACING_TOLERANCE = 0.05
 
 Found = StoredInterval | Trouble
 
@@ -148,17 +151,25 @@ def _about(row: StoredInterval, reason: str, *, is_left_out: bool = True) -> Tro
 
 def _timed(found: Iterator[Found], interval_s: float | None) -> Iterator[Found]:
     """Give Lp rows, which have no measurement time, the length of their interval."""
-    if interval_s is None or not interval_s > 0.0:
+    is_told = interval_s is not None and interval_s > 0.0
+    if not is_told:
         head = list(itertools.islice(found, SPACING_ROWS))
         found = itertools.chain(head, found)
         interval_s = spacing_s([row.starts for row in head if isinstance(row, StoredInterval) and not row.duration_s])
+    starts: list[datetime] = []
     for row in found:
         if isinstance(row, Trouble) or row.duration_s:
             yield row
         elif interval_s is None:
             yield _about(row, "how long it is cannot be known: the file is too short, and no header tells it")
         else:
+            if len(starts) < SPACING_ROWS:
+                starts.append(row.starts)
             yield replace(row, duration_s=interval_s)
+    seen_s = spacing_s(starts)
+    if is_told and interval_s and seen_s and not math.isclose(seen_s, interval_s, rel_tol=SPACING_TOLERANCE):
+        text = f"{seen_s:.3f} s, {interval_s:.3f} s"
+        yield Trouble(0, text, "the rows are not as far apart as the interval says", is_left_out=False)
 
 
 def spacing_s(starts: Sequence[datetime]) -> float | None:

@@ -342,4 +342,4 @@ def _jumps(pieces: Sequence[_Piece]) -> Iterable[Jump]:
         is_measured = before.clock.is_measured and piece.clock.is_measured
         if before.clock == piece.clock:
             is_measured &= piece.clock.first_s <= before.ends_s and piece.clock.last_s >= piece.starts_s
-        yield Jump(piece.rows[0].address, piece.rows[0].starts, piece.jump_s, kind, is_measured)
+        yield Jump(piece.rows[0].address, piece.rows[0].starts, round(piece.jump_s, 3), kind, is_measured)

@@ -174,7 +174,17 @@ def test_lp_rows_get_the_interval_of_the_header_or_else_that_of_their_spacing() 
     lines = [lp_line(number, at(10, 0, number - 1)) for number in range(1, 30)]
     del lines[7:12]
     assert {row.duration_s for row in read_stored([text("CSV", LP_HEADER, *lines)]).rows} == {1.0}
-    assert {row.duration_s for row in read_stored([text("CSV", LP_HEADER, *lines)], interval_s=0.2).rows} == {0.2}
+    told = read_stored([text("CSV", LP_HEADER, *lines)], interval_s=1.0)
+    assert ({row.duration_s for row in told.rows}, told.troubles) == ({1.0}, ())
+
+
+def test_an_interval_that_the_rows_contradict_is_told() -> None:
+    lines = [lp_line(number, at(10, 0, number - 1)) for number in range(1, 30)]
+    stored = read_stored([text("CSV", LP_HEADER, *lines)], interval_s=0.2)
+    assert ({row.duration_s for row in stored.rows}, stored.left_out_count) == ({0.2}, 0)
+    assert [str(trouble) for trouble in stored.troubles] == [
+        "the rows are not as far apart as the interval says: '1.000 s, 0.200 s'"
+    ]
 
 
 @pytest.mark.parametrize(("interval_s", "digits"), [(0.1, 0), (0.2, 0), (0.025, 1), (0.1, 1), (0.01, 1), (0.01, 2)])

