@@ -55,11 +55,11 @@ class Instrument:
         self.register_set: Callable[[str, str], None] = lambda name, value: None
         """Told of every change: what a register switches is not in here."""
         self._recording: Recording | None = None
-        self._clock = clock
+        self._clock = clock + timedelta(seconds=quirks.clock_ahead_s)
         self._clock_set_s = now_s
         self._time_weighting = TimeWeighting(self.registers["Time Weighting (Main)"])
         self._sampled_until_s = now_s
-        self._lp_db = 0.0
+        self._lp_db = self._lp_before_db = 0.0
         self._frame = (0.0, 0.0)
         self.advance(now_s + SAMPLE_S)
 
@@ -76,12 +76,13 @@ class Instrument:
             self._sampled_until_s += SAMPLE_S
             leq_db, lpeak_db = self.site.next_sample()
             self._frame = (leq_db, lpeak_db)
+            self._lp_before_db = self._lp_db or leq_db
             self._lp_db = self._time_weighting.add(leq_db)
             if self.is_measuring and self.measurement and self.registers["Pause"] != "On":
                 self.measurement.add(leq_db, self._lp_db, lpeak_db)
                 if self._recording is not None:
                     began = self.clock(self._sampled_until_s - SAMPLE_S)
-                    self._recording.add(leq_db, self._lp_db, lpeak_db, began)
+                    self._recording.add(leq_db, self._lp_db, lpeak_db, began, self.over, self.under)
                 if self.measurement.duration_s >= self._preset_s():
                     self.stop()
 
@@ -96,7 +97,8 @@ class Instrument:
 
     def clock(self, now_s: float) -> datetime:
         """The meter's own local time."""
-        return self._clock + timedelta(seconds=now_s - self._clock_set_s)
+        passed_s = (now_s - self._clock_set_s) * (1.0 + self.quirks.clock_drift_ppm * 1e-6)
+        return self._clock + timedelta(seconds=passed_s)
 
     def set_clock(self, clock: datetime, now_s: float) -> None:
         """Set the meter's clock."""
@@ -133,7 +135,8 @@ class Instrument:
         if not (is_possible and self.measurement):
             return False
         if self.card is not None and self.measurement.samples:
-            self.card.store(self.registers, self.measurement, self.clock(self._sampled_until_s))
+            clock = self.clock(self._sampled_until_s)
+            self.card.store(self.registers, self.measurement, clock, self.over, self.under)
             self.registers["Manual Address"] = f"{int(self.registers['Manual Address']) + 1:04d}"
         return True
 
@@ -175,7 +178,9 @@ class Instrument:
         """One DRD line for the last 100 ms (guide p. 90)."""
         leq_db, lpeak_db = self._frame
         number = str((counter - 1) % 600 + 1).rjust(self.quirks.counter_width)
-        fields = [self._lp_db, leq_db, max(self._lp_db, leq_db), min(self._lp_db, leq_db), lpeak_db, None]
+        # Lmax and Lmin are of the weighted level, so that Leq may lie above Lmax, as it did on a real meter.
+        passed = (self._lp_before_db, self._lp_db)
+        fields = [self._lp_db, leq_db, max(passed), min(passed), lpeak_db, None]
         flags = [str(int(self.over)), str(int(self.under))]
         return ",".join([number, *map(level, fields), *flags, _ABSENT_STREAM, _ABSENT_STREAM, _ABSENT_STREAM])
 
