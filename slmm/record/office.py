@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from slmm import signals
 from slmm.errors import DiskTrouble
@@ -17,6 +18,7 @@ from slmm.record.periods import Made
 from slmm.record.rollup import HOUR, Rollup, ZoneOf, floor
 from slmm.record.store import FRAME_COLUMNS, Connection, Store
 from slmm.settings import Settings
+from slmm.times import timestamp_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,26 @@ class RecordOffice:
         """Write what is left and close."""
         self.historian.stop()
         self.store.close()
+
+    def problems(self) -> list[str]:
+        """What is wrong, in sentences; empty while everything is recorded."""
+        found = [f"nothing is recorded: {self.trouble}"] if self.trouble else []
+        if not found and self.historian.last_error:
+            found.append(f"readings wait to be recorded: {self.historian.last_error}")
+        if self.historian.dropped:
+            found.append(f"{self.historian.dropped} readings were never recorded, for too many had to wait")
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """How the record is kept up, for operators."""
+        return {
+            "frames_written": self.historian.written,
+            "frames_pending": self.historian.pending,
+            "frames_dropped": self.historian.dropped,
+            "write_failures": self.historian.write_failures,
+            "minutes_until": timestamp_or_none(self._mark),
+            "trouble": next(iter(self.problems()), None),
+        }
 
     # -- jobs --------------------------------------------------------------------------------------
 

@@ -266,11 +266,12 @@ def test_frames_wait_in_memory_while_the_disk_does_not_take_them(make_settings: 
     record_polls(office, past)
     assert office.historian.pending == len(list(past.polls()))
     assert office.historian.last_error is not None
+    assert office.problems()[0].startswith("nothing is recorded: ")
     blocker.unlink()
     office.close_minutes(NOON + timedelta(minutes=3))
     assert office.trouble is None
     office.historian.flush()
-    assert (office.historian.pending, office.historian.dropped) == (0, 0)
+    assert (office.historian.pending, office.historian.dropped, office.problems()) == (0, 0, [])
     close_all(office, NOON + timedelta(minutes=1))
     assert len(office.rollup.minutes("m", NOON, NOON + HOUR)) == 1
     office.stop()

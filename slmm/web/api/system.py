@@ -33,6 +33,7 @@ def _state(message: str | None = None) -> dict[str, Any]:
         "connections": connections,
         "frames_written": runtime.hub.frames_written,
         "trail_rows_pending": runtime.recorder.pending,
+        "record": runtime.record.state(),
     }
     return {
         "status": "ok",
@@ -76,8 +77,9 @@ def health() -> dict[str, Any]:
     if runtime.fleet.is_standby:
         problems.append("standby: no meter is read")
     alert_problems = runtime.alerts.problems()
-    problems += alert_problems
-    state = "degraded" if runtime.recorder.last_error or alert_problems else "ok"
+    record_problems = runtime.record.problems()
+    problems += record_problems + alert_problems
+    state = "degraded" if runtime.recorder.last_error or record_problems or alert_problems else "ok"
     return {
         "status": state if runtime.is_running else "starting",
         "service": "slmm",
