@@ -92,10 +92,12 @@ def parse_rows(
     Without *kind* a file with measurement times is a Leq file. Without *interval_s* the first rows of an Lp file are
     held back until their spacing is known.
     """
-    return _timed(_checked(_rows(lines, kind)), interval_s)
+    told_s = interval_s if interval_s is not None and interval_s > 0.0 else 0.0
+    found = _checked(_rows(lines, kind, told_s))
+    return _as_told(found, told_s) if told_s else _by_spacing(found)
 
 
-def _rows(lines: Iterable[Line], kind: StoredKind | None) -> Iterator[Found]:
+def _rows(lines: Iterable[Line], kind: StoredKind | None, told_s: float) -> Iterator[Found]:
     columns: Columns | None = None
     blocks = BlockReader(kind)
     for line in lines:
@@ -109,7 +111,7 @@ def _rows(lines: Iterable[Line], kind: StoredKind | None) -> Iterator[Found]:
         elif (header := find_columns(line, kind)) is not None:
             columns = header
         elif columns is not None:
-            found = read_row(line, columns, kind)
+            found = read_row(line, columns, kind, told_s)
         elif not line.is_ended:
             found = trouble_at(line, "the last line is cut off")
         elif blocks.has_begun or blocks.begins(line):
@@ -149,27 +151,30 @@ def _about(row: StoredInterval, reason: str, *, is_left_out: bool = True) -> Tro
     return Trouble(row.line, f"{row.address}, {row.starts}", reason, is_left_out)
 
 
-def _timed(found: Iterator[Found], interval_s: float | None) -> Iterator[Found]:
-    """Give Lp rows, which have no measurement time, the length of their interval."""
-    is_told = interval_s is not None and interval_s > 0.0
-    if not is_told:
-        head = list(itertools.islice(found, SPACING_ROWS))
-        found = itertools.chain(head, found)
-        interval_s = spacing_s([row.starts for row in head if isinstance(row, StoredInterval) and not row.duration_s])
+def _as_told(found: Iterator[Found], interval_s: float) -> Iterator[Found]:
+    """Rows that got their length from the interval; a trouble at the end when their times contradict it."""
     starts: list[datetime] = []
     for row in found:
+        if isinstance(row, StoredInterval) and row.kind is StoredKind.LP and len(starts) < SPACING_ROWS:
+            starts.append(row.starts)
+        yield row
+    seen_s = spacing_s(starts)
+    if seen_s is not None and not math.isclose(seen_s, interval_s, rel_tol=SPACING_TOLERANCE):
+        text = f"{seen_s:.3f} s, {interval_s:.3f} s"
+        yield Trouble(0, text, "the rows are not as far apart as the interval says", is_left_out=False)
+
+
+def _by_spacing(found: Iterator[Found]) -> Iterator[Found]:
+    """Rows without a measurement time get the length that the first of them are apart."""
+    head = list(itertools.islice(found, SPACING_ROWS))
+    interval_s = spacing_s([row.starts for row in head if isinstance(row, StoredInterval) and not row.duration_s])
+    for row in itertools.chain(head, found):
         if isinstance(row, Trouble) or row.duration_s:
             yield row
         elif interval_s is None:
             yield _about(row, "how long it is cannot be known: the file is too short, and no header tells it")
         else:
-            if len(starts) < SPACING_ROWS:
-                starts.append(row.starts)
             yield replace(row, duration_s=interval_s)
-    seen_s = spacing_s(starts)
-    if is_told and interval_s and seen_s and not math.isclose(seen_s, interval_s, rel_tol=SPACING_TOLERANCE):
-        text = f"{seen_s:.3f} s, {interval_s:.3f} s"
-        yield Trouble(0, text, "the rows are not as far apart as the interval says", is_left_out=False)
 
 
 def spacing_s(starts: Sequence[datetime]) -> float | None:

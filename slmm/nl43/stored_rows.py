@@ -120,14 +120,16 @@ def read_levels(fields: Sequence[str], places: Places) -> Levels:
     return Levels(**levels, **flags)  # type: ignore[arg-type]
 
 
-def read_row(line: Line, columns: Columns, kind: StoredKind | None) -> StoredInterval | Trouble:
-    """One row; its duration is 0.0 where the file has no column for it."""
+def read_row(
+    line: Line, columns: Columns, kind: StoredKind | None, interval_s: float = 0.0
+) -> StoredInterval | Trouble:
+    """One row; it lasts *interval_s* where the file has no column for that, 0.0 standing for not known yet."""
     fields = line.text.split(",")
     if not line.is_ended and not _is_whole(fields, columns):
         return trouble_at(line, "the last line is cut off")
     if len(fields) < columns.count or any(field.strip() for field in fields[columns.count :]):
         return trouble_at(line, f"the row has {len(fields)} fields instead of {columns.count}")
-    duration_s = 0.0
+    duration_s = interval_s
     try:
         if columns.measurement_time is not None:
             duration_s = parse_duration(fields[columns.measurement_time])
@@ -137,7 +139,7 @@ def read_row(line: Line, columns: Columns, kind: StoredKind | None) -> StoredInt
             parse_time(fields[columns.start_time]),
             duration_s,
             main,
-            kind or (StoredKind.LEQ if duration_s else StoredKind.LP),
+            kind or (StoredKind.LP if columns.measurement_time is None else StoredKind.LEQ),
             tuple(subs),
             line.number,
         )

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from slmm.events import Levels
 from slmm.nl43.stored import StoredInterval
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the meter has no zone
@@ -176,13 +177,19 @@ def align(rows: Iterable[StoredInterval], zone: tzinfo, readings: Sequence[Clock
 
 
 def _without_doubles(rows: Iterable[StoredInterval]) -> tuple[list[StoredInterval], int]:
-    kept: dict[tuple[int, datetime], StoredInterval] = {}
+    """Levels count too: addresses may begin anew in each file, and times come again when the clock is set back."""
+    kept: dict[tuple[int, datetime, Levels], StoredInterval] = {}
     doubled = 0
     for row in rows:
-        key = (row.address, row.starts)
+        key = (row.address, row.starts, row.levels)
         doubled += key in kept
         kept.setdefault(key, row)
     return list(kept.values()), doubled
+
+
+def _follows(row: StoredInterval, before: StoredInterval) -> bool:
+    """Whether no row is missing between two, by their addresses."""
+    return row.address == before.address + 1 or (row.address <= 1 and before.address > 1)
 
 
 # -- what follows each other ------------------------------------------------------------------------
@@ -222,7 +229,7 @@ def _pieces(rows: Sequence[StoredInterval], resolution_s: float, *, is_centred: 
 
 def _most_s(before: StoredInterval, row: StoredInterval, resolution_s: float) -> float:
     """By how much a row may seem late; where one is missing, it is late by that one."""
-    return resolution_s * (CREEP if row.address == before.address + 1 else 1.0) - SLACK_S
+    return resolution_s * (CREEP if _follows(row, before) else 1.0) - SLACK_S
 
 
 def _lay_grid(piece: _Piece, resolution_s: float, is_centred: bool) -> None:
@@ -313,7 +320,7 @@ def _stepped(clock: _Clock, by_s: float) -> _Clock:
 def _is_civil_step(before: _Piece, after: _Piece, zone: tzinfo) -> bool:
     """Whether somebody set the clock to or from summer time: no row is missing, and the zone changed by as much."""
     last, first = before.rows[-1], after.rows[0]
-    if first.address != last.address + 1:
+    if not _follows(first, last):
         return False
     was, is_now = (row.starts.replace(tzinfo=zone).utcoffset() for row in (last, first))
     assert was is not None

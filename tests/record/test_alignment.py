@@ -1,5 +1,6 @@
 """Stored rows on the time line: nothing doubled, nothing shifted by the meter's clock, no hour lost or gained."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -226,6 +227,17 @@ def test_a_file_read_again_after_it_grew_doubles_nothing() -> None:
     aligned = align([*rows[:30], *rows], UTC)
     assert ([each.starts_at for each in aligned.intervals], aligned.doubled) == (truth, 30)
     assert aligned.jumps == ()
+
+
+def test_an_hour_that_comes_again_is_not_a_double_though_addresses_begin_anew_in_each_file() -> None:
+    truth = steady(utc(2025, 10, 25, 22), 240, 60.0)
+    clock: Clock = lambda at: at.astimezone(BERLIN).utcoffset().total_seconds()  # type: ignore[union-attr] # noqa: E731
+    rows = [
+        dataclasses.replace(row, address=number % 60 + 1, levels=Levels(leq=40.0 + number / 10))
+        for number, row in enumerate(run(truth, clock, 60.0))
+    ]
+    aligned = align([*rows, *rows[-60:]], BERLIN)
+    assert (worst_s(aligned, truth), aligned.doubled) == (0.0, 60)
 
 
 def test_intervals_that_do_not_agree_with_the_clock_keep_to_it() -> None:
