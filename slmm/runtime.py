@@ -30,6 +30,7 @@ from slmm.live.hub import Channel, Hub
 from slmm.nl43.connection import KeepAlive
 from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
+from slmm.record.evidence import Evidence
 from slmm.record.office import SETTLE, RecordOffice
 from slmm.record.runs import Runs
 from slmm.settings import Settings
@@ -57,6 +58,7 @@ LOG_EVERY_S = 2
 SHELVES_EVERY_S = 5
 MINUTES_EVERY_S = 2
 MOVE_EVERY_S = 900
+SEAL_EVERY_S = 30
 RECHECK_EVERY_S = 10
 """How soon a stream ends whose right was taken by another process."""
 
@@ -130,6 +132,8 @@ class Runtime:
         self.alerts = AlertOffice(settings, database, self.roster, self.board, self.hub.recent)
         self.alerts.engine.demand_changed = self._alert_demand_changed
         self.record = RecordOffice(settings, self.zone_of)
+        self.evidence = Evidence(settings, database, self.record)
+        self.record.file_written = self.evidence.seal_partition
         self.device_log = DeviceLog(database)
         self.runs = Runs(database, self.roster, self.board, fingerprint)
         self.remarks = RemarkBook(database)
@@ -188,6 +192,7 @@ class Runtime:
                 self.hub.seed(reading)
         self.recorder.start()
         self.record.start()
+        self.evidence.start()
         self.runs.start()
         self.device_log.start()
         self.alerts.start(self._secret_box)
@@ -211,6 +216,7 @@ class Runtime:
         self.hub.stop()
         self.runs.stop()
         self.recorder.stop()
+        self.evidence.stop()
         self.record.stop()
         self.device_log.stop()
         self.fingerprints.stop()
@@ -259,7 +265,8 @@ class Runtime:
         self.sessions.prune()
         self.alerts.prune(now)
         self.audit.prune(now - timedelta(days=self.settings.audit_retention_days))
-        self.record.prune(now)
+        if self.record.prune(now):
+            self.evidence.catch_up(now)
         logger.debug("pruned %d trail rows", removed)
         return removed
 
@@ -275,6 +282,10 @@ class Runtime:
         self._scheduler.add_job(self.record.close_minutes, "interval", seconds=MINUTES_EVERY_S)
         self._scheduler.add_job(self.record.settle, "interval", seconds=SETTLE.total_seconds())
         self._scheduler.add_job(self.record.move_days, "interval", seconds=MOVE_EVERY_S)
+        self._scheduler.add_job(self.evidence.catch_up_hours, "interval", seconds=SEAL_EVERY_S)
+        self._scheduler.add_job(
+            self.evidence.catch_up, "interval", seconds=MOVE_EVERY_S, next_run_time=datetime.now(UTC)
+        )
         if self.settings.alert_heartbeat_url:
             beat_s = self.settings.alert_heartbeat_s
             self._scheduler.add_job(self.alerts.beat, "interval", seconds=beat_s, next_run_time=datetime.now(UTC))

@@ -218,6 +218,11 @@ class Chain:
         query = select(SealRow.blocks).where(SealRow.id == number)
         return self._database.read(lambda session: session.scalar(query))
 
+    def detailed(self, kind: Kind) -> set[int]:
+        """Numbers of the links of a kind that still have their block hashes."""
+        query = select(SealRow.id).where(SealRow.kind == str(kind), SealRow.blocks.is_not(None))
+        return self._database.read(lambda session: set(session.scalars(query)))
+
     def forget_blocks(self, numbers: Sequence[int]) -> None:
         """Let go of block hashes that nobody will need, for they are most of what a link takes."""
 

@@ -1,0 +1,317 @@
+"""Seals what the record stores: files as soon as they are in place, hours of minutes when they are over or made anew.
+
+What a crash or a full disk left unsealed is sealed by the next ``catch_up``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import gevent
+from gevent.lock import RLock
+from sqlalchemy.exc import SQLAlchemyError
+
+from slmm import signals
+from slmm.errors import DiskTrouble, Invalid, SlmmError
+from slmm.events import MinuteMade
+from slmm.record import fingerprint, sealed_minutes, verification
+from slmm.record.fingerprint import Fingerprint
+from slmm.record.office import RecordOffice
+from slmm.record.partitions import Partition
+from slmm.record.periods import Made
+from slmm.record.rollup import Rollup
+from slmm.record.sealed_minutes import HOUR, HourPrint, hour_named, hour_of, subject_of
+from slmm.record.seals import Chain, Kind, Seal, Standing, Stored
+from slmm.record.store import Connection, Store
+from slmm.record.verification import LEVELS, Progress, Report, What, begin_report, check_hours, hours_to_check, quiet
+from slmm.settings import Settings
+from slmm.storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+FILED_AFTER = timedelta(hours=50)
+"""The minutes of an hour are in a file by then: a UTC day is moved 26 h after its end at the latest."""
+SOON_SEALED_S = 1200.0
+"""A file this young may be on its way to its seal."""
+STOP_WITHIN_S = 2.0
+_AT_ONCE = 50
+"""Files sealed in one transaction."""
+
+
+def minutes_of(store: Store, rollup: Rollup, hour: datetime) -> list[Made]:
+    """The minutes of all units in one hour, from tables and files, the newest of each; raises DiskTrouble."""
+    units = sorted(store.unit_ids.values())
+    return [Made(unit_id, each) for unit_id in units for each in rollup.minutes(unit_id, hour, hour + HOUR)]
+
+
+def hours_in_tables(store: Store) -> set[datetime]:
+    """Hours that have minutes which are not in a file."""
+
+    def question(connection: Connection) -> set[datetime]:
+        found = connection.execute("select distinct date_trunc('hour', starts_at) from minutes").fetchall()
+        return {row[0].replace(tzinfo=UTC) for row in found}
+
+    return store.read(question)
+
+
+class Evidence:
+    """The chain of one data directory, while the service runs."""
+
+    def __init__(self, settings: Settings, database: Database, office: RecordOffice) -> None:
+        self.chain = Chain(database)
+        self.last_report: Report | None = None
+        self.last_error: str | None = None
+        """Why nothing can be sealed at present, in words."""
+        self._settings = settings
+        self._office = office
+        self._standing: Standing | None = None
+        self._remade: set[datetime] = set()
+        self._appending = RLock()
+        self._turn = RLock()
+
+    def start(self) -> None:
+        """Listen; nothing is read before the first seal."""
+        signals.minute_made.connect(self._on_minute, weak=False)
+
+    def stop(self) -> None:
+        """Seal what was made anew, and listen no more."""
+        signals.minute_made.disconnect(self._on_minute)
+        with gevent.Timeout(STOP_WITHIN_S, False):  # the next start seals hours that are over
+            self.catch_up_hours()
+
+    def _on_minute(self, sender: str, event: MinuteMade) -> None:
+        """A minute of an hour that is sealed already means that it was made anew."""
+        self._remade.add(hour_of(event.interval.starts_at))
+
+    def _known(self) -> Standing:
+        """What the chain says is there; read once."""
+        with self._appending:
+            if self._standing is None:
+                self._standing = self.chain.standing(with_blocks=False)
+                if self._standing.broken:
+                    logger.error("evidence: %s; new links follow all the same", self._standing.broken)
+            return self._standing
+
+    def _append(self, stored: Sequence[Stored], *, only_new: bool = False) -> list[Seal]:
+        with self._appending:
+            known = self._known()
+            wanted = [each for each in stored if not (only_new and each.subject in known.files)]
+            made = self.chain.append(wanted)
+            for seal in made:
+                known.add(seal)
+            return made
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What fails is said once, and done by the next ``catch_up``."""
+        try:
+            yield
+        except (SlmmError, SQLAlchemyError, OSError) as error:
+            logger.log(logging.DEBUG if self.last_error else logging.WARNING, "evidence: nothing is sealed: %s", error)
+            self.last_error = str(error)
+        else:
+            self.last_error = None
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def seal_card_file(self, path: Path) -> Seal:
+        """Seal an original of an SD card below the data directory; raises Invalid, DiskTrouble."""
+        return self._append([self._print(Kind.CARD, path)])[0]
+
+    def seal_partition(self, partition: Partition, path: Path) -> None:
+        """Receiver of ``RecordOffice.file_written``: what fails is done by the next ``catch_up``."""
+        with self._told():
+            self._append([self._print(Kind.LEVELS, path)], only_new=True)
+
+    def _print(self, kind: Kind, path: Path) -> Stored:
+        subject = self._subject(path)
+        try:
+            made = self._office.store.in_pool(_fingerprint, path)
+        except OSError as error:
+            raise DiskTrouble(f"{path} cannot be read to be sealed: {error.strerror or error}") from error
+        return Stored(datetime.now(UTC), kind, subject, made.size_bytes, made.sha256, made.blocks.packed())
+
+    def _subject(self, path: Path) -> str:
+        top = self._settings.data_dir.resolve()
+        try:
+            return path.resolve().relative_to(top).as_posix()
+        except ValueError as error:
+            raise Invalid(f"path: {path} is not below {top}, which what is sealed has to be", field="path") from error
+
+    def catch_up(self, now: datetime | None = None) -> int:
+        """Seal files that have no seal, say which are gone, then the hours; how many links were made."""
+        now = now or datetime.now(UTC)
+        made = 0
+        with self._turn, self._told():
+            if self._office.store.is_open:
+                partitions = self._office.store.read(_registered)
+                made = self._seal_files(partitions) + self._say_gone(partitions, now)
+        return made + self.catch_up_hours(now) + self.let_go(now)
+
+    def _seal_files(self, partitions: Iterable[Partition]) -> int:
+        top = self._office.partitions.top
+        known = self._known().files
+        waiting = [path for each in partitions if self._subject(path := each.below(top)) not in known]
+        made = 0
+        trouble: DiskTrouble | None = None
+        for begin in range(0, len(waiting), _AT_ONCE):
+            stored = []
+            for path in waiting[begin : begin + _AT_ONCE]:
+                try:
+                    stored.append(self._print(Kind.LEVELS, path))
+                except DiskTrouble as error:  # the others shall not wait for it
+                    trouble = error
+            made += len(self._append(stored, only_new=True))
+        if trouble is not None:
+            raise trouble
+        return made
+
+    def _say_gone(self, partitions: Iterable[Partition], now: datetime) -> int:
+        """Files that retention has removed; any other that is missing stays in the chain as missing."""
+        top = self._office.partitions.top
+        registered = {self._subject(each.below(top)) for each in partitions}
+        gone = [
+            seal
+            for subject, seal in self._known().files.items()
+            if subject not in registered and self._is_past_retention(subject, now)
+        ]
+        absent = self._office.store.in_pool(
+            lambda: [seal for seal in gone if not (self._settings.data_dir / seal.subject).exists()]
+        )
+        made = self._append([Stored(now, Kind.GONE, seal.subject, seal.size_bytes, seal.sha256) for seal in absent])
+        self.chain.forget_blocks([seal.number for seal in absent])
+        return len(made)
+
+    def _is_past_retention(self, subject: str, now: datetime) -> bool:
+        parts = Path(subject).parts
+        if parts[:2] != LEVELS.parts or len(parts) != 5:
+            return False
+        days = self._settings.record_frames_days if parts[2] == "frames" else self._settings.record_minutes_days
+        day = date.fromisoformat(parts[4].partition(".")[0])
+        return bool(days) and day < (now - timedelta(days=days)).date()
+
+    # -- hours of minutes --------------------------------------------------------------------------
+
+    def catch_up_hours(self, now: datetime | None = None) -> int:
+        """Seal hours that are over, and anew those whose minutes were made anew; how many links were made."""
+        made = 0
+        with self._turn, self._told():
+            store = self._office.store
+            mark = self._office.rollup.mark() if store.is_open else None
+            if mark is not None:
+                known = self._known().hours
+                over = {hour for hour in hours_in_tables(store) if subject_of(hour) not in known}
+                for hour in sorted(hour for hour in over | self._remade if hour + HOUR <= mark):
+                    made += self._seal_hour(hour)
+        return made
+
+    def _seal_hour(self, hour: datetime) -> int:
+        self._remade.discard(hour)
+        try:
+            made = self._hour_print(hour)
+            before = self._known().hours.get(subject_of(hour))
+            if not made.rows or (before is not None and before.sha256 == made.sha256):
+                return 0
+            stored = Stored(
+                datetime.now(UTC), Kind.MINUTES, subject_of(hour), made.size_bytes, made.sha256, made.blocks
+            )
+            self._append([stored])
+            if before is not None:
+                self.chain.forget_blocks([before.number])
+        except Exception:
+            self._remade.add(hour)  # next time, then
+            raise
+        return 1
+
+    def _hour_print(self, hour: datetime) -> HourPrint:
+        found = minutes_of(self._office.store, self._office.rollup, hour)
+        return self._office.store.in_pool(sealed_minutes.print_of, found)
+
+    def let_go(self, now: datetime) -> int:
+        """Hours that are in files now: their details go when the files say the same, else that is a link of its own."""
+        made = 0
+        with self._turn, self._told():
+            if not self._office.store.is_open:
+                return 0
+            detailed = self.chain.detailed(Kind.MINUTES)
+            known = self._known()
+            told = {(seal.subject, seal.sha256) for seal in known.altered}
+            busy = hours_in_tables(self._office.store) | self._remade
+            for subject, seal in list(known.hours.items()):
+                hour = hour_named(subject)
+                if seal.number not in detailed or hour > now - FILED_AFTER or hour in busy:
+                    continue
+                found = self._hour_print(hour)
+                if found.sha256 == seal.sha256:
+                    self.chain.forget_blocks([seal.number])
+                elif (subject, found.sha256) not in told:
+                    logger.error("evidence: the minutes of %s in the files are not those that were sealed", subject)
+                    self._append([Stored(now, Kind.ALTERED, subject, found.size_bytes, found.sha256)])
+                    made += 1
+        return made
+
+    # -- verification ------------------------------------------------------------------------------
+
+    def verify(
+        self,
+        heads: Sequence[str] = (),
+        *,
+        with_files: bool = True,
+        every_hour: bool = False,
+        progress: Progress = quiet,
+    ) -> Report:
+        """Hold all that is stored against the chain; raises DiskTrouble when the minutes cannot be read."""
+        store = self._office.store
+        with self._turn:
+            self.catch_up_hours()
+            standing, report = begin_report(self.chain, heads)
+            if store.is_open:
+                check_minutes(self.chain, standing, report, (store, self._office.rollup), progress, every=every_hour)
+            elif standing.hours:
+                report.unchecked.append(f"the minutes: {self._office.trouble or 'the record is closed'}")
+        if with_files:
+            self._verify_files(standing, report, progress)
+            self.last_report = report
+        return report
+
+    def _verify_files(self, standing: Standing, report: Report, progress: Progress) -> None:
+        in_pool = self._office.store.in_pool
+        data_dir = self._settings.data_dir
+        young_s = time.time() - SOON_SEALED_S
+        verification.check_files(data_dir, standing, self.chain, report, in_pool, progress)
+        report.findings += in_pool(verification.check_unsealed, data_dir, standing, report.findings, young_s)
+        if any(found.what in (What.MISSING, What.UNSEALED) for found in report.findings):
+            self.catch_up()  # retention may have removed it meanwhile, or it was sealed since
+            verification.drop_outdated(report, self._known())
+
+
+def check_minutes(
+    chain: Chain,
+    standing: Standing,
+    report: Report,
+    record: tuple[Store, Rollup],
+    progress: Progress = quiet,
+    *,
+    every: bool = False,
+) -> None:
+    """The minutes in tables and files against the seals of their hours, into *report*; raises DiskTrouble."""
+    store, rollup = record
+    due = hours_to_check(standing, chain.detailed(Kind.MINUTES), hours_in_tables(store), every=every)
+    check_hours(due, lambda hour: minutes_of(store, rollup, hour), chain, report, progress)
+
+
+def _fingerprint(path: Path) -> Fingerprint:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        return fingerprint.of_file(file, fingerprint.block_bytes_for(size))
+
+
+def _registered(connection: Connection) -> list[Partition]:
+    rows = connection.execute("select kind, unit_id, day, part, row_count from partitions").fetchall()
+    return [Partition(*row) for row in rows]
