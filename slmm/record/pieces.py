@@ -211,8 +211,8 @@ def _pieces(sums: dict[str, Any], histograms: dict[tuple[Any, ...], Histogram], 
         pieces = made[int(each["number"])]
         flags = Flag(int(each["flags"]))
         if each["is_kept"]:
-            pieces.kept |= flags
-            flags &= ~LEFT_OUT
+            pieces.kept |= flags & ~Flag.EXCLUDED
+            flags &= ~LEFT_OUT | Flag.EXCLUDED  # what somebody excludes is left out, if need be by the hour
         starts_at = aware(each["starts_at"])
         pieces.intervals.append(
             Interval(
