@@ -49,14 +49,11 @@ class WholeRun:
         if piece.starts_at < self.due.starts_at or piece.ends_at > self.due.ends_at:
             return
         limit, correction = self._timetable.limit, self.due.hours.row.time_correction
-        self.total += (
+        active_above_db = correction.active_above_db if correction else None
+        self.total = self.total.plus(
             excluded(piece)
             if is_excluded
-            else Totals.of(
-                piece,
-                with_histogram=limit.quantity == "ln",
-                active_above_db=correction.active_above_db if correction else None,
-            )
+            else Totals.of(piece, with_histogram=limit.quantity == "ln", active_above_db=active_above_db)
         )
         self._final = None
 
@@ -98,7 +95,7 @@ class WholeRun:
             least_db = total.histogram.ln(percent) if percent <= 100 else None
         else:
             silence = Totals(valid_s=rest_s)
-            least_db = (total + silence).levels(self.due.starts_at, self.due.ends_at).laeq_at_least
+            least_db = total.plus(silence).levels(self.due.starts_at, self.due.ends_at).laeq_at_least
         return least_db is not None and exceeds(limit, shown(limit, least_db + limit.adjustment_of(row)), row.red_db)
 
     def goes_on(self, due: Due, timetable: Timetable) -> bool:
@@ -123,7 +120,7 @@ class RollingRun:
         if self._began_at is None:
             self._began_at = piece.starts_at
         self._window.add(piece, is_excluded=is_excluded)
-        self._window.total(piece.ends_at - self._length)  # forgets, so that nothing piles up unasked
+        self._window.forget(piece.ends_at - self._length)  # nothing piles up unasked
 
     def judgement(self, at: datetime) -> Judgement:
         """The window that ends at this moment; not judged until it is full (R13)."""
@@ -162,7 +159,7 @@ class NoisiestRun:
         if piece.starts_at < self.due.starts_at or piece.ends_at > self.due.ends_at:
             return
         self._final = None
-        self._total += excluded(piece) if is_excluded else Totals.of(piece)
+        self._total = self._total.plus(excluded(piece) if is_excluded else Totals.of(piece))
         while self._starts and self._starts[0] + self._length < piece.ends_at:
             self._best = self._worse(self._window, self._starts.popleft() + self._length)
         self._window.add(piece, is_excluded=is_excluded)

@@ -88,7 +88,7 @@ class Watch:
             return False
         self._newest = piece
         self._recent.add(piece, is_excluded=is_excluded)
-        self._recent.total(piece.ends_at - timedelta(seconds=RECENT_S))  # forgets what nobody will ask for
+        self._recent.forget(piece.ends_at - timedelta(seconds=RECENT_S))
         before = self._before
         if before is not None and piece.starts_at in before.due.hours and piece.starts_at < before.due.ends_at:
             before.add(piece, is_excluded=is_excluded)

@@ -26,6 +26,7 @@ class Judgement:
 
     starts_at: datetime
     ends_at: datetime
+    """What the levels are of; of a noisiest stretch, its own."""
     label: str
     """The quantity with its period, such as LAeq,15min."""
     level_db: float | None
@@ -50,7 +51,7 @@ class Judgement:
     calls_for_action: bool
     """Beyond the limit by more than what it lets pass without measures."""
     noisiest: Span | None
-    """Where the noisiest stretch lies."""
+    """Where the noisiest stretch lies, where one was found."""
     why: str
     """The verdict as a sentence."""
 
@@ -143,7 +144,7 @@ def judged(
         row=row.name,
         calls_for_action=calls,
         noisiest=noisiest,
-        why=sentence(limit, row, levels, verdict, told_db, found.bound, zone, noisiest, has_ended),
+        why=sentence(limit, row, levels, verdict, told_db, found.bound, zone, has_ended),
     )
 
 

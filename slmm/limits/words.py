@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from slmm.acoustics.intervals import PeriodLevels, Span
+from slmm.acoustics.intervals import PeriodLevels
 from slmm.acoustics.quality import Bound
 from slmm.limits.document import Limit
 from slmm.limits.rows import Row
@@ -51,13 +51,10 @@ def sentence(
     shown_db: float | None,
     bound: Bound,
     zone: str,
-    noisiest: Span | None,
     has_ended: bool,
 ) -> str:
     """Such as: exceeded 72.1 > 70.0 dB LAeq,15min, 14:05–14:20, coverage 100 %."""
     where = f"{limit.label(row)}, {clock_span(levels.starts_at, levels.ends_at, zone)}"
-    if noisiest is not None:
-        where = f"{limit.label(row)}, {clock_span(noisiest.starts_at, noisiest.ends_at, zone)}"
     if not has_ended:
         where += " so far"
     tail = f"dB {where}, coverage {percent(levels.coverage)}"

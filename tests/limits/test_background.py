@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from slmm.acoustics.intervals import Interval
 from slmm.acoustics.percentiles import Histogram
 from slmm.acoustics.quality import NO_FLAGS, Flag
-from slmm.limits.background import background
+from slmm.limits.background import BackgroundFound, background
 from slmm.limits.calendar import Timetable
 from slmm.limits.rows import Background
 from tests.limits.pieces import at, limit, row
@@ -38,8 +39,8 @@ def nights(levels: list[float], flags: Flag = NO_FLAGS) -> list[Interval]:
     return found
 
 
-def found(pieces: list[Interval], days: int, **how: object) -> object:
-    return background(NIGHTS, NIGHT, Background(**how), pieces, START, START + timedelta(days=days))  # type: ignore[arg-type]
+def found(pieces: list[Interval], days: int, **how: Any) -> BackgroundFound:
+    return background(NIGHTS, NIGHT, Background(**how), pieces, START, START + timedelta(days=days))
 
 
 def test_it_is_the_median_of_the_quiet_tenth_of_each_day() -> None:

@@ -291,7 +291,7 @@ def test_a_rolling_window_does_not_carry_the_day_into_the_night() -> None:
     rows = [row("00:00", "12:30", 70.0), row("12:30", "24:00", 50.0)]
     pieces = minutes(NOON, [69.0] * 30 + [40.0] * 30)
     found = judge(limit(rows=rows, period={"kind": "rolling", "length": "15min"}), pieces, NOON, NOON + HOUR, "UTC")
-    assert [judgement.ends_at for judgement in found if judgement.limit_db == 50.0][0] == NOON + 45 * MINUTE
+    assert next(judgement.ends_at for judgement in found if judgement.limit_db == 50.0) == NOON + 45 * MINUTE
     assert {judgement.verdict for judgement in found if judgement.limit_db == 50.0} == {Verdict.OK}
 
 

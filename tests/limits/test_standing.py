@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from time import perf_counter
 
 import pytest
 
@@ -162,14 +161,13 @@ def test_a_maximum_cannot_be_taken_back() -> None:
     assert standing.verdict is Verdict.RED
 
 
-@pytest.mark.parametrize(("loud", "verdict"), [(6, Verdict.AMBER), (7, Verdict.RED), (0, Verdict.OK)])
+@pytest.mark.parametrize(("loud", "verdict"), [(0, Verdict.OK), (5, Verdict.AMBER), (6, Verdict.RED)])
 def test_l10_of_an_hour_is_lost_when_a_tenth_of_the_hour_was_loud(loud: int, verdict: Verdict) -> None:
     """At half time 6 loud minutes are 10 % of the hour: exceeded for exactly so long, which counts."""
     start = at("2026-06-03 17:00")
     pieces = minutes(start, [70.0] * loud + [50.0] * (29 - loud))
     standing = current(templates.get("minnesota-l10"), pieces, start + 29 * MINUTE, "America/Chicago")
-    expected = Verdict.RED if loud == 6 else verdict
-    assert standing.verdict is expected
+    assert standing.verdict is verdict
 
 
 def test_l10_beyond_so_far_may_still_be_kept() -> None:
@@ -244,7 +242,7 @@ def test_totals_say_what_combine_says(seed: int) -> None:
     total = NOTHING
     for piece in pieces:
         is_out = any(span.overlap_s(piece.starts_at, piece.ends_at) > 0 for span in spans)
-        total += excluded(piece) if is_out else Totals.of(piece, with_histogram=True)
+        total = total.plus(excluded(piece) if is_out else Totals.of(piece, with_histogram=True))
     quick = total.levels(NOON - 2 * HOUR, ends_at)
     slow = combine(pieces, NOON - 2 * HOUR, ends_at, spans)
     for name in quick.__dataclass_fields__:
@@ -309,16 +307,23 @@ def test_a_watch_rolls_as_it_is_judged_afterwards(seed: int) -> None:
     assert compared == len(judged) > 100
 
 
-def test_a_second_costs_the_same_however_long_the_period_is() -> None:
-    """A watch on ten hours, fed seconds: what an answer costs does not grow."""
-    watch = Watch(TEN_HOURS, "UTC")
-    pieces = minutes(NOON, [60.0] * 4000, step=SECOND)
-    spent = []
+def test_a_piece_costs_the_same_however_long_the_period_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    sums = 0
+    plus = Totals.plus
+
+    def counted(self: Totals, other: Totals) -> Totals:
+        nonlocal sums
+        sums += 1
+        return plus(self, other)
+
+    monkeypatch.setattr(Totals, "plus", counted)
+    watch, cost = Watch(TEN_HOURS, "UTC"), []
+    pieces = minutes(NOON, [60.0] * 600)
     for block in range(4):
-        began = perf_counter()
-        for piece in pieces[block * 1000 : (block + 1) * 1000]:
+        sums = 0
+        for piece in pieces[block * 150 : (block + 1) * 150]:
             watch.add(piece)
             watch.standing(piece.ends_at)
-        spent.append(perf_counter() - began)
-    assert spent[-1] < 3 * spent[0] + 0.05
-    print(spent)
+        cost.append(sums)
+    assert max(cost) <= 150 * 6
+    assert cost[3] <= cost[1] + 15
