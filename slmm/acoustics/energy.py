@@ -43,7 +43,7 @@ def mean_level(levels_db: npt.ArrayLike, durations_s: npt.ArrayLike | None = Non
     levels = np.asarray(levels_db, dtype=np.float64).ravel()
     durations = np.ones_like(levels) if durations_s is None else np.asarray(durations_s, dtype=np.float64).ravel()
     if durations.shape != levels.shape:
-        raise Invalid(f"{levels.size} levels, but {durations.size} durations: each has its own", "durations_s")
+        raise Invalid(f"durations_s: {durations.size} for {levels.size} levels; each has its own", "durations_s")
     if (durations < 0).any():
         raise Invalid(f"durations_s: {durations.min():g} s is less than no time; 0 or more is allowed", "durations_s")
     is_known = np.isfinite(levels) & np.isfinite(durations) & (durations > 0)

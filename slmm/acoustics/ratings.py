@@ -77,7 +77,7 @@ def takt_maxima(offsets_s: npt.ArrayLike, levels_db: npt.ArrayLike, takt_s: floa
     """
     offsets, levels = np.asarray(offsets_s, dtype=np.float64), np.asarray(levels_db, dtype=np.float64)
     if offsets.shape != levels.shape:
-        raise Invalid(f"{levels.size} levels, but {offsets.size} offsets: each has its own", "offsets_s")
+        raise Invalid(f"offsets_s: {offsets.size} for {levels.size} levels; each has its own", "offsets_s")
     if not takt_s > 0:
         raise Invalid(f"takt_s: {takt_s:g} s is not a length of time; more than 0 s is allowed", "takt_s")
     is_known = np.isfinite(levels) & np.isfinite(offsets)

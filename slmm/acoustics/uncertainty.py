@@ -35,8 +35,6 @@ LONGEST_HOLD_S = 3.0
 """A momentary level stands for no more time than this."""
 LEAST_UNCERTAINTY_DB = 0.1
 """Levels are told in 0.1 dB."""
-MOST_UNCERTAINTY_DB = 99.0
-"""Nothing is known."""
 
 FLEETING_DB = 5.0
 """More than most vehicles rise and fall within two readings, less than a blow does."""
@@ -96,19 +94,21 @@ def laeq_of_polled(readings: Polled, starts_s: float, ends_s: float) -> Estimate
         raise Invalid(f"ends_s: {ends_s:g} s is not after {starts_s:g} s, which it has to be", "ends_s")
     exposure = _exposure(readings, starts_s, ends_s)
     samples = _samples(readings, starts_s, ends_s)
-    if samples is not None and exposure is not None:
-        samples = _within(samples, exposure)
-    found = []
-    if exposure is not None and exposure.is_sharp:
-        found.append(_estimate(exposure, Method.EXPOSURE))
-    if samples is not None:
-        found.append(_estimate(samples, Method.SAMPLES))
-    return min(found, key=lambda estimate: estimate.uncertainty_db, default=None)
+    if exposure is None:
+        return None if samples is None else _estimate(samples, Method.SAMPLES)
+    if samples is None:
+        return _estimate(exposure, Method.EXPOSURE) if exposure.is_sharp else None
+    if not exposure.least <= samples.energy <= exposure.most:
+        return _estimate(_against(samples, exposure), Method.EXPOSURE)
+    within = _Guess(samples.energy, max(samples.least, exposure.least), min(samples.most, exposure.most))
+    found = _estimate(within, Method.SAMPLES)
+    other = _estimate(exposure, Method.EXPOSURE)
+    return other if exposure.is_sharp and other.uncertainty_db < found.uncertainty_db else found
 
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """A mean energy, and where it may truly lie."""
+    """A mean energy, and where it may truly lie; *least* is 0 only where LE alone tells nothing of it."""
 
     energy: float
     least: float
@@ -121,17 +121,17 @@ class _Guess:
         return self.most < self.energy * ratio and self.energy < self.least * ratio
 
 
-def _within(samples: _Guess, exposure: _Guess) -> _Guess:
-    """What the samples say, as far as LE allows it, which has heard what was not read."""
-    mean = min(max(samples.energy, exposure.least), exposure.most)
-    return _Guess(mean, min(max(samples.least, exposure.least), mean), max(min(samples.most, exposure.most), mean))
+def _against(samples: _Guess, exposure: _Guess) -> _Guess:
+    """LE rules out what the samples say, as it has heard what was not read; but they saw a loud sound well enough."""
+    if samples.energy < exposure.least:
+        return exposure
+    return _Guess(exposure.energy, max(exposure.least, min(samples.least, exposure.energy)), exposure.most)
 
 
 def _estimate(guess: _Guess, method: Method) -> Estimate:
     up_db = 10.0 * math.log10(guess.most / guess.energy)
-    down_db = 10.0 * math.log10(guess.energy / guess.least) if guess.least > 0 else MOST_UNCERTAINTY_DB
-    uncertainty_db = min(max(up_db, down_db, LEAST_UNCERTAINTY_DB), MOST_UNCERTAINTY_DB)
-    return Estimate(10.0 * math.log10(guess.energy), uncertainty_db, method)
+    down_db = 10.0 * math.log10(guess.energy / guess.least)
+    return Estimate(10.0 * math.log10(guess.energy), max(up_db, down_db, LEAST_UNCERTAINTY_DB), method)
 
 
 def _samples(readings: Polled, starts_s: float, ends_s: float) -> _Guess | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from slmm.acoustics.civil import FIRST_PASS, LAST_PASS, day_span, instant, local_date
-from slmm.acoustics.energy import level
+from slmm.acoustics.energy import NOISE_DIGITS, level
 from slmm.acoustics.intervals import Interval, PeriodLevels, Span, combine
 from slmm.acoustics.quality import LEAST_COVERAGE, LEFT_OUT, NO_FLAGS, Bound, Flag, is_judged
 from slmm.errors import Invalid
@@ -221,17 +221,18 @@ def noisiest(
     least_coverage: float = LEAST_COVERAGE,
     excluded: Sequence[Span] = (),
 ) -> PeriodLevels | None:
-    """The contiguous *length_s* with the highest LAeq within [*starts_at*, *ends_at*) (R17); of equals the first.
+    """The contiguous *length_s* with the highest LAeq within [*starts_at*, *ends_at*) (R17).
 
-    Windows may begin or end with any piece. None when the time is shorter than the window, or when no window is
-    covered well enough to be judged.
+    Of equals it is the one best known, and of those the first. Windows may begin or end with any piece. None when the
+    time is shorter than the window, or when no window is covered well enough to be judged.
     """
     length = timedelta(seconds=length_s)
     pieces = [piece for piece in intervals if starts_at <= piece.starts_at and piece.ends_at <= ends_at]
     inside = _without(pieces, excluded)
     ends = {piece.ends_at for piece in inside} | {piece.starts_at + length for piece in inside}
     window, following = RollingWindow(length_s, least_coverage), 0
-    best: tuple[float, datetime] | None = None
+    best: tuple[float, float] | None = None
+    best_end = ends_at
     for end in sorted(end for end in ends if starts_at + length <= end <= ends_at):
         while following < len(inside) and inside[following].ends_at <= end:
             window.add(inside[following])
@@ -239,6 +240,7 @@ def noisiest(
         found = window.at(end)
         if found.so_far_db is None or not is_judged(found.coverage, least_coverage):
             continue
-        if best is None or found.so_far_db > best[0]:
-            best = found.so_far_db, end
-    return None if best is None else combine(pieces, best[1] - length, best[1], excluded)
+        rank = round(found.so_far_db, NOISE_DIGITS), found.valid_s
+        if best is None or rank > best:
+            best, best_end = rank, end
+    return None if best is None else combine(pieces, best_end - length, best_end, excluded)
