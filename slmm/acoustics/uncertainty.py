@@ -35,6 +35,8 @@ LONGEST_HOLD_S = 3.0
 """A momentary level stands for no more time than this."""
 LEAST_UNCERTAINTY_DB = 0.1
 """Levels are told in 0.1 dB."""
+MOST_UNCERTAINTY_DB = 99.0
+"""Nothing is known."""
 
 FLEETING_DB = 5.0
 """More than most vehicles rise and fall within two readings, less than a blow does."""
@@ -130,8 +132,9 @@ def _against(samples: _Guess, exposure: _Guess) -> _Guess:
 
 def _estimate(guess: _Guess, method: Method) -> Estimate:
     up_db = 10.0 * math.log10(guess.most / guess.energy)
-    down_db = 10.0 * math.log10(guess.energy / guess.least)
-    return Estimate(10.0 * math.log10(guess.energy), max(up_db, down_db, LEAST_UNCERTAINTY_DB), method)
+    down_db = 10.0 * math.log10(guess.energy / guess.least) if guess.least > 0 else MOST_UNCERTAINTY_DB
+    uncertainty_db = min(max(up_db, down_db, LEAST_UNCERTAINTY_DB), MOST_UNCERTAINTY_DB)
+    return Estimate(10.0 * math.log10(guess.energy), uncertainty_db, method)
 
 
 def _samples(readings: Polled, starts_s: float, ends_s: float) -> _Guess | None:
