@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from slmm.errors import Invalid
+from slmm.errors import DiskTrouble, Invalid
 from slmm.record import fingerprint, sealed_minutes
 from slmm.record.fingerprint import Blocks, Difference
 from slmm.record.periods import Made
@@ -259,6 +259,7 @@ def _day_of(subject: str) -> str:
 def check_hours(due: Sequence[Seal], minutes_of: MinutesOf, chain: Chain, report: Report, progress: Progress) -> None:
     """The minutes of these hours against their seals, into *report*."""
     report.hours = report.hours or 0
+    unread: list[str] = []
     for done, seal in enumerate(due):
         progress(done, len(due), f"minutes of {seal.subject}")
         try:
@@ -266,10 +267,17 @@ def check_hours(due: Sequence[Seal], minutes_of: MinutesOf, chain: Chain, report
         except Invalid as error:
             report.findings.append(Finding(What.LINK, seal.subject, str(error), seal.number, seal.at))
             continue
-        text = why_changed(hour, seal, chain.blocks(seal.number), minutes_of(hour))
+        try:
+            made = minutes_of(hour)
+        except DiskTrouble as error:  # a file that cannot be read is named by itself
+            unread.append(str(error))
+            continue
         report.hours += 1
+        text = why_changed(hour, seal, chain.blocks(seal.number), made)
         if text is not None:
             report.findings.append(Finding(What.MINUTES, seal.subject, text, seal.number, seal.at))
+    if unread:
+        report.unchecked.append(f"the minutes of {len(unread)} hours: {unread[0]}")
     progress(len(due), len(due), "")
 
 
