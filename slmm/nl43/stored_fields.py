@@ -54,9 +54,10 @@ def parse_stored_level(text: str) -> float | None:
 
 def parse_address(text: str) -> int:
     """The number of a row; raises Garbled."""
-    if not _ADDRESS.fullmatch(text.strip()):
+    digits = text.strip()
+    if not _ADDRESS.fullmatch(digits):
         raise Garbled(f"{text[:40]!r} is not an address", text)
-    return int(text)
+    return int(digits)  # int strips less than strip does: no control characters
 
 
 def parse_time(text: str) -> datetime:
