@@ -195,9 +195,9 @@ class _Sum:
         energy_s = piece.energy_s * share
         self.energy_s += energy_s
         self.valid_s += piece.valid_s * share
-        self.is_over |= bool(piece.flags & Flag.OVER)  # when the caller wants such pieces in
-        if piece.flags & Flag.UNDER:
-            self.under_energy_s += energy_s
+        if piece.flags:
+            self.is_over |= bool(piece.flags & Flag.OVER)  # when the caller wants such pieces in
+            self.under_energy_s += energy_s if piece.flags & Flag.UNDER else 0.0
         if piece.uncertainty_db is not None:
             self.is_estimate = True
             self.variance += (energy_s * (energy(piece.uncertainty_db) - 1.0)) ** 2
@@ -245,15 +245,14 @@ def combine(
             continue
         total.present_s += piece.expected_s * share
         total.received_s += piece.received_s * share
-        total.flags |= piece.flags
+        if piece.flags:  # the enum's arithmetic is slow, and most pieces have none
+            total.flags |= piece.flags
         if any(span.overlap_s(piece.starts_at, piece.ends_at) > 0 for span in excluded):
             total.flags |= Flag.EXCLUDED
-        elif piece.flags & left_out & ~Flag.OVER:
-            continue
-        elif piece.flags & left_out:
-            total.add_over(piece, share)
-        else:
+        elif not (piece.flags and piece.flags & left_out):
             total.add(piece, share)
+        elif piece.flags & left_out == Flag.OVER:
+            total.add_over(piece, share)
     return _levels(total, period)
 
 

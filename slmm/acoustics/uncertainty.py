@@ -38,6 +38,8 @@ LEAST_UNCERTAINTY_DB = 0.1
 MOST_UNCERTAINTY_DB = 99.0
 """Nothing is known."""
 
+LONE_LEVEL_DB = 12.0
+"""How far one momentary level lies off the mean of its 3 s at a building site, 95 % of the time (simulated)."""
 FLEETING_DB = 5.0
 """More than most vehicles rise and fall within two readings, less than a blow does."""
 BLOWS_A_READING = 2.0
@@ -89,7 +91,7 @@ class Polled:
 def laeq_of_polled(readings: Polled, starts_s: float, ends_s: float) -> Estimate | None:
     """The LAeq between two times of the scale of *readings*, which reach a little beyond both where they can.
 
-    None when fewer than two levels were read in it and LE says nothing either. Raises Invalid for a time without
+    None when no level was read in it and LE says nothing either. Raises Invalid for a time without
     length.
     """
     if not ends_s > starts_s:
@@ -147,9 +149,11 @@ def _samples(readings: Polled, starts_s: float, ends_s: float) -> _Guess | None:
     weights = np.minimum(ends, ends_s) - np.maximum(begins, starts_s)
     is_inside = weights > 0
     energies, weights = 10.0 ** (lp[is_inside] / 10.0), weights[is_inside]
-    if energies.size < 2:
+    if not energies.size:
         return None
     mean = float(np.average(energies, weights=weights))
+    if energies.size == 1:
+        return _Guess(mean, mean / energy(LONE_LEVEL_DB), mean * energy(LONE_LEVEL_DB))
     freedom = energies.size - 1
     variance = float(np.square(np.diff(energies)).sum()) / (2.0 * freedom)
     shares = weights / weights.sum()

@@ -90,11 +90,13 @@ class _Part:
     flags: Flag = NO_FLAGS
 
     def __add__(self, other: _Part) -> _Part:
-        return _Part(self.energy_s + other.energy_s, self.valid_s + other.valid_s, self.flags | other.flags)
+        # The enum's arithmetic is slow, and most pieces have no flags.
+        flags = self.flags | other.flags if self.flags and other.flags else self.flags or other.flags
+        return _Part(self.energy_s + other.energy_s, self.valid_s + other.valid_s, flags)
 
 
 def _part(piece: Interval) -> _Part:
-    if piece.flags & LEFT_OUT:
+    if piece.flags and piece.flags & LEFT_OUT:
         return _Part(flags=piece.flags)
     return _Part(piece.energy_s, piece.valid_s, piece.flags)
 

@@ -162,9 +162,11 @@ def test_readings_that_do_not_reach_both_ends_leave_the_exposure_out() -> None:
     assert laeq_of_polled(readings, 60.0, 100.0) is None
 
 
-def test_too_few_levels_are_no_mean() -> None:
+def test_few_levels_are_hardly_a_mean_and_none_is_nothing() -> None:
     one = Polled.of([5.0], [60.0], [NAN], [NAN])
-    assert laeq_of_polled(one, 0.0, 60.0) is None
+    found = at(laeq_of_polled(one, 0.0, 60.0))
+    assert (found.level_db, found.uncertainty_db) == (pytest.approx(60.0), pytest.approx(12.0))
+    assert laeq_of_polled(one, 10.0, 60.0) is None
     two = at(laeq_of_polled(Polled.of([5.0, 6.0], [60.0, 61.0], [NAN, NAN], [NAN, NAN]), 0.0, 60.0))
     assert two.uncertainty_db > 3.0
 
