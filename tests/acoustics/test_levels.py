@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slmm.acoustics.levels import duration_name, level_name
+from slmm.acoustics.levels import duration_name, level_name, period_name
 from slmm.alerts.rules import METRICS
 
 PERCENTILES = ("5", "10", "50", "90", "95")
@@ -86,3 +86,23 @@ def test_what_is_no_metric_is_called_what_it_is() -> None:
 )
 def test_intervals_are_named_in_their_largest_whole_unit(seconds: float, name: str) -> None:
     assert duration_name(seconds) == name
+
+
+@pytest.mark.parametrize(
+    ("metric", "length_s", "name"),
+    [
+        ("laeq", 900.0, "LAeq,15min"),
+        ("lae", 900.0, "LAE"),
+        ("l10", 3600.0, "LAF10,1h"),
+        ("l95", 30.0, "LAF95,30s"),
+        ("lmax", 900.0, "LAFmax"),
+        ("lpeak", 900.0, "LApeak"),
+    ],
+)
+def test_the_levels_of_a_period_carry_its_length(metric: str, length_s: float, name: str) -> None:
+    assert period_name(metric, "A", "F", length_s) == name
+
+
+def test_an_equivalent_level_of_unknown_weighting_is_a_weighted() -> None:
+    assert period_name("laeq", None, None, 60.0) == "LAeq,1min"
+    assert period_name("laeq", "C", None, 60.0) == "LCeq,1min"
