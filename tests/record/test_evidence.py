@@ -109,8 +109,10 @@ def test_an_hour_is_not_sealed_before_it_is_over(evidence: Evidence, office: Rec
             "; ".join(f"north, the minute from 2026-11-20 10:0{n} UTC changed" for n in range(3)) + "; and 2 more",
         ),
         (
-            "update minutes set counts = list_transform(counts, lambda count : count + 1)"
-            " where unit = 1 and starts_at = '2026-11-20 10:30:00'",
+            (
+                "update minutes set counts = list_transform(counts, lambda count : count + 1)"
+                " where unit = 1 and starts_at = '2026-11-20 10:30:00'"
+            ),
             "north, the minute from 2026-11-20 10:30 UTC changed",
         ),
     ],
