@@ -15,6 +15,7 @@ from slmm.acoustics.civil import at_hour, local_date, zone_info
 from slmm.acoustics.windows import fixed_periods
 from slmm.limits import holiday
 from slmm.limits.document import Limit
+from slmm.limits.fields import MINUTE_S
 from slmm.limits.rows import Fixed, Row, starts_on
 
 LOOK_AHEAD_DAYS = 14
@@ -190,12 +191,24 @@ class Timetable:
         return sorted(rolling + others, key=lambda hours: hours.starts_at)
 
     def _within(self, hours: Hours) -> Iterator[Due]:
+        """The periods of a row's hours."""
         period = self.limit.period_of(hours.row)
         if not isinstance(period, Fixed):
             yield Due(hours.starts_at, hours.ends_at, hours)
-            return
-        for span in fixed_periods(hours.starts_at, hours.ends_at, period.length_s, self.zone):
-            yield Due(max(span.starts_at, hours.starts_at), min(span.ends_at, hours.ends_at), hours)
+        elif period.is_on_the_clock:
+            for span in fixed_periods(hours.starts_at, hours.ends_at, period.length_s, self.zone):
+                yield Due(max(span.starts_at, hours.starts_at), min(span.ends_at, hours.ends_at), hours)
+        else:
+            yield from self._from_the_begin(hours, period.length_s // MINUTE_S)
+
+    def _from_the_begin(self, hours: Hours, length_min: int) -> Iterator[Due]:
+        day = local_date(hours.starts_at, self.zone)
+        begins_at = hours.starts_at
+        for minute in range(hours.row.begins_min + length_min, hours.row.ends_min + length_min, length_min):
+            ends_at = min(at_hour(day, minute / 60, self.zone), hours.ends_at)
+            if begins_at < ends_at:
+                yield Due(begins_at, ends_at, hours)
+            begins_at = ends_at
 
     def period_at(self, at: datetime) -> Due | None:
         """The period an instant falls in (of a rolling limit: the hours); None when no limit is in force."""
@@ -203,10 +216,10 @@ class Timetable:
         if hours is None:
             return None
         period = self.limit.period_of(hours.row)
-        if not isinstance(period, Fixed):
-            return Due(hours.starts_at, hours.ends_at, hours)
-        span = next(fixed_periods(at, at + timedelta(microseconds=1), period.length_s, self.zone))
-        return Due(max(span.starts_at, hours.starts_at), min(span.ends_at, hours.ends_at), hours)
+        if isinstance(period, Fixed) and period.is_on_the_clock:  # not all those of the day, only to find one
+            span = next(fixed_periods(at, at + timedelta(microseconds=1), period.length_s, self.zone))
+            return Due(max(span.starts_at, hours.starts_at), min(span.ends_at, hours.ends_at), hours)
+        return next((due for due in self._within(hours) if due.starts_at <= at < due.ends_at), None)
 
     def began_at(self, at: datetime, most_s: float) -> datetime:
         """Since when the terms in force at an instant hold, but no longer ago than *most_s*."""

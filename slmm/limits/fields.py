@@ -12,10 +12,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from slmm.errors import Invalid
 from slmm.limits import holiday
 
-DAY_S = 86_400
+DAY_S, HOUR_S, MINUTE_S = 86_400, 3600, 60
 DAY_MIN = 1440
 LEAST_DB, MOST_DB = -50.0, 200.0
-_UNITS_S = {"s": 1, "min": 60, "h": 3600}
+_UNITS_S = {"s": 1, "min": MINUTE_S, "h": HOUR_S}
 _LENGTH = re.compile(r"([1-9]\d{0,4})(s|min|h)")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 

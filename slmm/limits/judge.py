@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -49,24 +49,39 @@ class _Pieces:
     """Pieces of time by time, so that a period finds its own without looking at all."""
 
     def __init__(self, intervals: Sequence[Interval], excluded: Sequence[Span]) -> None:
-        self._excluded = sorted(excluded, key=lambda span: span.starts_at)
+        self._excluded = _merged(excluded)
+        self._excluded_ends = [span.ends_at for span in self._excluded]
         self.all = intervals
         self._ends = [piece.ends_at for piece in intervals]
         self._starts = [piece.starts_at for piece in intervals]
 
     def within(self, starts_at: datetime, ends_at: datetime) -> Sequence[Interval]:
         """Those of which any part lies in the span."""
-        first = bisect_left(self._ends, starts_at)
-        if first < len(self._ends) and self._ends[first] == starts_at:
-            first += 1
-        return self.all[first : bisect_left(self._starts, ends_at)]
+        return self.all[bisect_right(self._ends, starts_at) : bisect_left(self._starts, ends_at)]
 
     def excluded(self, starts_at: datetime, ends_at: datetime) -> list[Span]:
         """The exclusions that touch the span."""
-        return [span for span in self._excluded if span.overlap_s(starts_at, ends_at) > 0]
+        found = []
+        for at in range(bisect_right(self._excluded_ends, starts_at), len(self._excluded)):
+            if self._excluded[at].starts_at >= ends_at:
+                break
+            found.append(self._excluded[at])
+        return found
 
     def is_excluded(self, piece: Interval) -> bool:
-        return any(span.overlap_s(piece.starts_at, piece.ends_at) > 0 for span in self._excluded)
+        """Whether an exclusion touches a piece."""
+        return bool(self.excluded(piece.starts_at, piece.ends_at))
+
+
+def _merged(spans: Sequence[Span]) -> list[Span]:
+    """The same time without overlaps, in order, so that it can be searched."""
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.starts_at):
+        if merged and span.starts_at <= merged[-1].ends_at:
+            merged[-1] = Span(merged[-1].starts_at, max(merged[-1].ends_at, span.ends_at))
+        else:
+            merged.append(span)
+    return merged
 
 
 def _whole(timetable: Timetable, pieces: _Pieces, due: Due) -> Judgement:

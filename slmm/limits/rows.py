@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 from slmm.limits.fields import (
     DAY_MIN,
     DAY_S,
+    HOUR_S,
+    MINUTE_S,
     Adjustment,
     Clock,
     Decibels,
@@ -28,7 +30,10 @@ DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Fixed(Part):
-    """Periods one after the other on the local clock: 15min ends at :00, :15, :30 and :45 (R12)."""
+    """Periods one after the other on the local clock: 15min ends at :00, :15, :30 and :45 (R12).
+
+    Those longer than an hour count from where the hours of their row begin: 12h of 07:00–19:00 is one period.
+    """
 
     kind: Literal["fixed"]
     length: Length
@@ -40,9 +45,16 @@ class Fixed(Part):
 
     @model_validator(mode="after")
     def _fits_a_day(self) -> Self:
-        if DAY_S % self.length_s:
-            raise ValueError(f"length {self.length!r} does not divide the day: 5min, 15min, 1h or 12h do")
+        if self.is_on_the_clock and DAY_S % self.length_s:
+            raise ValueError(f"length {self.length!r} does not divide the day: 5min, 15min or 1h do")
+        if not self.is_on_the_clock and self.length_s % MINUTE_S:
+            raise ValueError(f"length {self.length!r} is not in whole minutes, as it must be beyond 1h")
         return self
+
+    @property
+    def is_on_the_clock(self) -> bool:
+        """Whether it counts from midnight and not from the begin of the hours."""
+        return self.length_s <= HOUR_S
 
 
 class Whole(Part):

@@ -170,7 +170,8 @@ def _verdict(
     is_beyond = shown_db is not None and exceeds(limit, shown_db, row.red_db)
     is_at_least_beyond = least_db is not None and exceeds(limit, least_db, row.red_db)
     if shown_db is None or not is_judged(levels.coverage, limit.least_coverage):
-        is_seen = limit.quantity in MAXIMA or _is_mostly_over(limit, levels)  # what was seen of a maximum, was seen
+        # what was seen of a maximum, was seen
+        is_seen = limit.quantity in MAXIMA or _is_over_range_the_reason(limit, levels)
         return Verdict.RED if is_at_least_beyond and is_seen else Verdict.NOT_JUDGED
     if bound is Bound.LOWER:
         return Verdict.RED if is_beyond or is_at_least_beyond else Verdict.NOT_PROVEN
@@ -180,10 +181,11 @@ def _verdict(
     return Verdict.AMBER if amber_db is not None and exceeds(limit, shown_db, amber_db) else Verdict.OK
 
 
-def _is_mostly_over(limit: Limit, levels: PeriodLevels) -> bool:
-    """Whether too little is known only because most of what was heard was beyond the meter's range.
+def _is_over_range_the_reason(limit: Limit, levels: PeriodLevels) -> bool:
+    """Whether over-range alone took so much of the time that too little is known.
 
-    A few such minutes in a hole are left alone: they may be a knock at the microphone.
+    Then a breach is one (R26), for loudness must not hide itself. A few such minutes in a hole that has other
+    reasons are left alone (R25): they may be a knock at the microphone.
     """
     known = min(1.0, (levels.valid_s + levels.over_s) / levels.expected_s)
-    return levels.over_s > levels.valid_s and is_judged(known, limit.least_coverage)
+    return levels.over_s / levels.expected_s >= 1.0 - limit.least_coverage and is_judged(known, limit.least_coverage)

@@ -182,3 +182,35 @@ def test_hours_that_do_not_exist_are_none() -> None:
     found = table([row("02:15", "02:45", 50)])
     assert found.hours_of(date(2026, 3, 29)) == ()
     assert len(found.hours_of(date(2026, 3, 30))) == 1
+
+
+def test_periods_beyond_an_hour_count_from_where_the_hours_begin() -> None:
+    found = table([row("07:00", "19:00", 75), row("19:00", "07:00", 60)], period={"kind": "fixed", "length": "12h"})
+    due = list(found.periods(local("2026-06-03T00:00"), local("2026-06-04T19:00")))
+    assert [one.ends_at for one in due] == [
+        local(f"2026-06-0{day}") for day in ("3T07:00", "3T19:00", "4T07:00", "4T19:00")
+    ]
+    assert found.period_at(local("2026-06-03T12:00")) == due[1]
+
+
+def test_the_last_of_them_is_as_long_as_the_hours_leave() -> None:
+    found = table([row("08:00", "18:30", 75)], period={"kind": "fixed", "length": "4h"})
+    due = list(found.periods(local("2026-06-03T00:00"), local("2026-06-04T00:00")))
+    assert [(one.ends_at - one.starts_at) / timedelta(hours=1) for one in due] == [4, 4, 2.5]
+    assert found.period_at(local("2026-06-03T18:00")) == due[2]
+
+
+def test_eight_hours_of_a_night_are_the_night_when_the_clocks_change() -> None:
+    found = table([row("23:00", "07:00", 50)], period={"kind": "fixed", "length": "8h"})
+    (due,) = found.periods(local("2026-10-24T12:00"), local("2026-10-25T12:00"))
+    assert due.ends_at - due.starts_at == timedelta(hours=9)
+
+
+def test_a_limit_that_never_begins_has_no_next_change() -> None:
+    assert table([row("07:00", "19:00", 70)], valid_until="2026-06-01").next_change(local("2026-06-03T00:00")) is None
+
+
+def test_a_calendar_of_many_years_is_not_kept_whole() -> None:
+    found = table([row("07:00", "19:00", 70)])
+    for day in range(2000):
+        assert len(found.hours_of(date(2026, 1, 1) + timedelta(days=day))) == 1

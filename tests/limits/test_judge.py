@@ -120,6 +120,17 @@ def test_r26_all_of_it_beyond_the_range_is_a_breach_and_no_hole() -> None:
     assert found.why.startswith("exceeded at least 131.0 > 70.0 dB")
 
 
+@pytest.mark.parametrize(("over", "verdict"), [(20, "red"), (15, "red"), (14, "not_judged")])
+def test_r26_loudness_does_not_hide_itself(over: int, verdict: str) -> None:
+    """What over-range took from the coverage is no hole; a few such minutes beside a hole do not count (T22)."""
+    quiet = 60 - over if over >= 15 else 40
+    pieces = minutes(NOON, [60.0] * quiet) + minutes(NOON + (60 - over) * MINUTE, [131.0] * over, flags=Flag.OVER)
+    (found,) = judge(
+        limit(period=ONE_HOUR, least_coverage=0.75 if over < 20 else 0.8), pieces, NOON, NOON + HOUR, "UTC"
+    )
+    assert found.verdict.value == verdict
+
+
 def test_r26_under_range_is_an_upper_bound() -> None:
     pieces = minutes(NOON, [25.0] * 15, flags=Flag.UNDER)
     (kept,) = judge(limit(), pieces, NOON, NOON + HOUR / 4, "UTC")
@@ -143,7 +154,12 @@ def test_what_is_excluded_is_missing_and_not_quiet() -> None:
     assert (found.shown_db, found.coverage, found.verdict) == (60.0, 0.8, Verdict.OK)
     assert found.flags & Flag.EXCLUDED
     rolling = limit(period={"kind": "rolling", "length": "15min"})
-    (rolled,) = judge(rolling, pieces, NOON, NOON + HOUR / 4, "UTC", [span])
+    elsewhere = [
+        Span(NOON - HOUR, NOON),
+        Span(NOON + 13 * MINUTE, NOON + 14 * MINUTE),
+        Span(NOON + HOUR, NOON + 2 * HOUR),
+    ]
+    (rolled,) = judge(rolling, pieces, NOON, NOON + HOUR / 4, "UTC", [span, *elsewhere])
     assert (rolled.shown_db, rolled.coverage) == (60.0, 0.8)
 
 
@@ -313,3 +329,37 @@ def test_a_minute_with_no_histogram_has_no_ln() -> None:
         "UTC",
     )
     assert found.verdict is Verdict.NO_DATA
+
+
+def test_an_exclusion_that_only_touches_leaves_its_neighbours_alone() -> None:
+    pieces = minutes(NOON, [60.0] * 15)
+    around = [Span(NOON - HOUR, NOON), Span(NOON + HOUR / 4, NOON + HOUR)]
+    (found,) = judge(limit(), pieces, NOON, NOON + HOUR / 4, "UTC", around)
+    assert (found.coverage, found.flags) == (1.0, Flag(0))
+
+
+def test_avv_work_that_is_excluded_is_no_work() -> None:
+    day = at("2026-06-03 05:00")
+    pieces = minutes(day, [90.0] * 120 + [52.0] * 660)
+    spans = [Span(day, day + 2 * HOUR)]
+    (found,) = judge(templates.get("germany-avv-d"), pieces, day, day + 13 * HOUR, "Europe/Berlin", spans)
+    assert (found.shown_db, found.verdict) == (52.0, Verdict.OK)
+
+
+def test_a_rolling_limit_without_any_piece_has_nothing_to_judge() -> None:
+    assert judge(limit(period={"kind": "rolling", "length": "15min"}), [], NOON, NOON + HOUR, "UTC") == []
+
+
+def test_a_piece_that_is_cut_by_the_hours_belongs_to_none() -> None:
+    rows = [row("12:00", "12:30", 70.0)]
+    pieces = minutes(NOON - MINUTE / 2, [90.0] + [60.0] * 29 + [90.0])
+    (whole,) = judge(limit(rows=rows, period={"kind": "whole"}), pieces, NOON, NOON + HOUR, "UTC")
+    assert whole.shown_db == 60.0
+    rolled = judge(limit(rows=rows, period={"kind": "rolling", "length": "15min"}), pieces, NOON, NOON + HOUR, "UTC")
+    assert {judgement.shown_db for judgement in rolled} == {60.0}
+
+
+def test_lpeak_is_judged_by_its_own_maximum() -> None:
+    loud = limit(quantity="lpeak", rows=[row("00:00", "24:00", 135.0)])
+    (found,) = judge(loud, minutes(NOON, [136.0] * 15), NOON, NOON + HOUR / 4, "UTC")
+    assert found.why == "exceeded 136.0 > 135.0 dB LCpeak,15min, 12:00–12:15, coverage 100 %"

@@ -206,6 +206,40 @@ def test_what_is_excluded_is_not_used() -> None:
     assert standing.judgement.coverage == pytest.approx(26 / 30)
 
 
+def test_a_watch_says_from_when_it_needs_pieces() -> None:
+    watch = Watch(TEN_HOURS, "UTC")
+    assert watch.earliest(NOON + 4 * HOUR) == NOON
+    assert watch.earliest(NOON + 5 * MINUTE) == NOON - 10 * MINUTE  # for the mean of the last 15 minutes
+    assert watch.earliest(NOON - HOUR) == NOON - 75 * MINUTE
+
+
+@pytest.mark.parametrize("kind", ["whole", "rolling", "noisiest"])
+def test_a_piece_across_the_begin_of_the_hours_is_no_part_of_them(kind: str) -> None:
+    period = {"kind": kind} if kind == "whole" else {"kind": kind, "length": "10min"}
+    watch = Watch(limit(period=period, rows=[row("12:00", "13:00", 70.0)]), "UTC")
+    watch.standing(NOON + SECOND)  # the hours have begun, and the piece before them comes late
+    for piece in minutes(NOON - MINUTE / 2, [100.0] + [60.0] * 20):
+        watch.add(piece)
+    standing = watch.standing(NOON + 21 * MINUTE)
+    assert (standing.level_db, standing.verdict) == (pytest.approx(60.0), Verdict.OK)
+
+
+def test_a_piece_that_begins_in_the_future_is_not_waited_for() -> None:
+    """A meter whose clock is ahead by less than a piece: the moment is now, not later."""
+    standing = Watch(ONE_HOUR, "UTC")
+    for piece in minutes(NOON, [60.0] * 10):
+        standing.add(piece)
+    assert standing.standing(NOON + 9 * MINUTE + 50 * SECOND).at == NOON + 9 * MINUTE + 50 * SECOND
+
+
+def test_without_any_data_there_is_no_verdict_but_the_limit_is_known() -> None:
+    standing = current(ONE_HOUR, [], NOON + HOUR / 2, "UTC")
+    assert (standing.verdict, standing.limit_db, standing.previous) == (Verdict.NO_DATA, 70.0, None)
+    assert standing.why == "no data for LAeq,1h, 12:00–12:30 so far"
+    assert standing.allowance is not None
+    assert (standing.allowance.used_ratio, standing.allowance.used_at_most) == (0.0, None)
+
+
 # --- the quick way gives what the slow way gives ---
 
 _FLAGS = [NO_FLAGS] * 20 + [Flag.OVER, Flag.UNDER, Flag.WEATHER, Flag.EXCLUDED, Flag.RESET, Flag.OVER | Flag.WEATHER]
