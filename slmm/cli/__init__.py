@@ -24,6 +24,7 @@ COMMANDS = {
     "files": "slmm.cli.files:files_group",
     "history": "slmm.cli.history:history_group",
     "alerts": "slmm.cli.alerts:alerts_group",
+    "verify": "slmm.cli.verify:verify",
     "db": "slmm.cli.database:database_group",
     "backup": "slmm.cli.backup:backup",
     "restore": "slmm.cli.backup:restore",

@@ -164,6 +164,8 @@ def begin_report(chain: Chain, heads: Sequence[str] = ()) -> tuple[Standing, Rep
     standing = chain.standing(heads)
     report = Report(datetime.now(UTC), standing.links, standing.head, standing.head_number)
     report.findings += check_chain(standing, heads)
+    if not standing.links:
+        report.unchecked.append("nothing is sealed yet, so there is nothing to hold anything against")
     return standing, report
 
 

@@ -14,6 +14,7 @@ from slmm.web.api import (
     cycles,
     devices,
     diagnostics,
+    evidence,
     feeds,
     files,
     grants,
@@ -56,6 +57,7 @@ def register(app: OpenAPI) -> None:
         runs,
         remarks,
         calibrations,
+        evidence,
     ):
         app.register_api(module.api)
     app.register_api(system.health_api)
