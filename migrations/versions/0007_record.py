@@ -131,6 +131,7 @@ def _create_limits() -> None:
     op.create_index("ix_limits_unit_id", "limits", ["unit_id"])
     with op.batch_alter_table("alert_rules") as table:
         table.add_column(sa.Column("limit_id", sa.Integer()))
+        table.add_column(sa.Column("limit_warns", sa.Boolean(), nullable=False, server_default=sa.text("false")))
 
 
 def _create_seals() -> None:
@@ -154,6 +155,7 @@ def _create_seals() -> None:
 def downgrade() -> None:
     """Take back."""
     with op.batch_alter_table("alert_rules") as table:
+        table.drop_column("limit_warns")
         table.drop_column("limit_id")
     for table in ("seals", "limits", "calibrations", "remarks", "card_files", "runs"):
         op.drop_table(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -33,6 +34,9 @@ class Run(Protocol):
 
     def goes_on(self, due: Due, timetable: Timetable) -> bool:
         """Whether what begins now is the same run."""
+
+    def fork(self) -> Run:
+        """Another at the same point."""
 
 
 class WholeRun:
@@ -102,6 +106,10 @@ class WholeRun:
         """Every period is another."""
         return False
 
+    def fork(self) -> WholeRun:
+        """Another at the same point; sums are values."""
+        return copy(self)
+
 
 class RollingRun:
     """The last so many minutes, for as long as the terms of a limit stay."""
@@ -139,6 +147,12 @@ class RollingRun:
     def goes_on(self, due: Due, timetable: Timetable) -> bool:
         """Through midnight, but not into another limit."""
         return due.starts_at == self.due.ends_at and timetable.same_terms(due.hours.row, self.due.hours.row)
+
+    def fork(self) -> RollingRun:
+        """Another at the same point."""
+        other = copy(self)
+        other._window = self._window.copy()
+        return other
 
 
 class NoisiestRun:
@@ -213,3 +227,9 @@ class NoisiestRun:
     def goes_on(self, due: Due, timetable: Timetable) -> bool:
         """Every row's hours are another search."""
         return False
+
+    def fork(self) -> NoisiestRun:
+        """Another at the same point."""
+        other = copy(self)
+        other._window, other._starts = self._window.copy(), self._starts.copy()
+        return other

@@ -7,6 +7,7 @@ added once and leaves once, whatever the length of the period.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -120,6 +121,19 @@ class Watch:
         if isinstance(period, Noisiest):
             return NoisiestRun(self.timetable, due, period.length_s)
         return WholeRun(self.timetable, due)
+
+    def fork(self) -> Watch:
+        """Another at the same point, to look at what a piece that is not over yet would make of it."""
+        other = copy(self)
+        other._run = None if self._run is None else self._run.fork()
+        other._before = None if self._before is None else self._before.fork()
+        other._recent = self._recent.copy()
+        return other
+
+    def ended(self, until: datetime) -> list[Judgement]:
+        """The last two periods as far as they had ended by then, judged, by time; of rolling limits none."""
+        runs = [run for run in (self._before, self._run) if run is not None and run.due.ends_at <= until]
+        return [found for found in (run.final() for run in runs) if found is not None]
 
     def standing(self, now: datetime, *, now_db: float | None = None, residual_db: float | None = None) -> Standing:
         """The answer for this moment, which never goes back.

@@ -56,6 +56,8 @@ class RuleRow(Base):
     enabled: Mapped[bool]
     limit_id: Mapped[int | None]
     """The limit this rule watches; its thresholds, hours and period are then the limit's."""
+    limit_warns: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Told as soon as a running period cannot come out well any more, and not only when it is judged."""
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
