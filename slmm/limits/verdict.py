@@ -33,6 +33,8 @@ class Judgement:
     """Unrounded, corrections and all; None when nothing is known."""
     shown_db: float | None
     """The same, rounded once: what was compared."""
+    told_db: float | None
+    """What is spoken of: *shown_db*, or of a breach with over-range what it is at least."""
     limit_db: float
     amber_db: float | None
     verdict: Verdict
@@ -132,6 +134,7 @@ def judged(
         label=limit.label(row),
         level_db=found.level_db,
         shown_db=shown_db,
+        told_db=told_db,
         limit_db=red_db,
         amber_db=limit.amber_of(row),
         verdict=verdict,

@@ -76,3 +76,10 @@ def test_a_night_that_is_cut_by_the_span_does_not_count(days: int) -> None:
         NIGHTS, NIGHT, Background(), nights([40.0] * days), START + timedelta(hours=11), START + timedelta(days=days)
     )
     assert len(result.by_day) == days - 1
+
+
+def test_parts_that_the_hours_cut_do_not_count() -> None:
+    """22:05 to 07:00: the quarter of 22:00 is none, so three of 35 values are the quiet ones."""
+    cut = Timetable(limit(rows=[row("22:05", "07:00", 50.0)]), "UTC")
+    result = background(cut, cut.limit.rows[0], Background(), nights([40.0] * 7), START, START + timedelta(days=7))
+    assert result.level_db == 50.0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -184,6 +185,8 @@ def test_avv_work_that_no_rest_can_redeem_is_red() -> None:
     avv = templates.get("germany-avv-d")
     red = current(avv, minutes(day, [66.0] * 240), day + 4 * HOUR, "Europe/Berlin")
     assert (red.verdict, red.allowance) == (Verdict.RED, None)
+    quiet = current(avv, minutes(day, [60.0] * 240), day + 4 * HOUR, "Europe/Berlin")  # 55.0 is not beyond 55
+    assert quiet.verdict is Verdict.AMBER
     open_ = current(avv, minutes(day, [61.0] * 240), day + 4 * HOUR, "Europe/Berlin")
     assert open_.verdict is Verdict.AMBER
 
@@ -265,7 +268,7 @@ def wild(seed: int, count: int, begins_at: datetime = NOON - 2 * HOUR) -> list[I
             flags=dice.choice(_FLAGS),
             source=dice.choice(["sd", "poll"]),
         )
-        found.append(piece)
+        found.append(replace(piece, uncertainty_db=dice.choice([None, None, 1.5])))
     return found
 
 
