@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -19,45 +19,16 @@ import numpy as np
 
 from slmm.events import Levels
 from slmm.nl43.stored import StoredInterval
+from slmm.record.clocks import SLACK_S, STEP_SLACK_S, ClockReading, Piece, civil_clocks, read_clocks
+
+__all__ = ["AlignedInterval", "Alignment", "ClockReading", "Jump", "JumpKind", "align"]
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the meter has no zone
-READING_JITTER_S = 3.0
-"""The clock shows whole seconds, and its answer may take its time over a mobile network."""
-DRIFT_LIMIT = 200e-6
-"""More than any quartz clock is off: then it was set."""
-DRIFT_LEAST_S, DRIFT_LEAST_READINGS = 6 * 3600.0, 4
-"""What it takes before a drift is believed."""
-ORDER_SLACK_S = 2.0
-"""So much may the ends of two pieces overlap by the uncertainty of their clocks."""
-STEP_SLACK_S = 2.0
 SHOWN_STEP_S = 0.5
 """Less is no setting of a clock that is set to the second."""
-SLACK_S = 1e-6
 CREEP = 1.25
 """A time may lie so many times its last digit from where it is expected: one by cutting off, the rest because intervals
 and clock need not agree perfectly over days."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockReading:
-    """What the meter's clock showed at an instant."""
-
-    at: datetime
-    """Aware UTC."""
-    ahead_s: float
-    """By how much it was ahead of UTC, its zone included; that whole seconds are shown has been allowed for."""
-
-    @classmethod
-    def in_zone(cls, at: datetime, offset_s: float, zone: tzinfo) -> ClockReading:
-        """From an offset to the civil time of *zone* at that instant, such as a unit's ``clock_offset_s``."""
-        civil = at.astimezone(zone).utcoffset()
-        assert civil is not None
-        return cls(at, offset_s + civil.total_seconds())
-
-    @property
-    def shown_s(self) -> float:
-        """Its time of day and date, in s since 1970 as that clock counts."""
-        return self.at.timestamp() + self.ahead_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,50 +82,6 @@ class Alignment:
     """Without a reading of the clock, the first row may also be an hour later: it begins as the clocks go back."""
 
 
-@dataclass(slots=True)
-class _Piece:
-    """Rows that follow each other without a break."""
-
-    rows: list[StoredInterval]
-    jump_s: float
-    """Of its first row, from where the piece before it ended."""
-    begins_s: list[float] = field(default_factory=list)
-    """Where each row begins on the meter's clock, in s since 1970."""
-    clock: _Clock | None = None
-
-    @property
-    def starts_s(self) -> float:
-        return self.begins_s[0]
-
-    @property
-    def ends_s(self) -> float:
-        return self.begins_s[-1] + self.rows[-1].duration_s
-
-
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """How far ahead of UTC the clock was between two times it was set."""
-
-    ahead_s: float
-    drift: float = 0.0
-    """By how much ``ahead_s`` grows in one second of the clock …"""
-    pivot_s: float = 0.0
-    """… from this time of the clock on."""
-    first_s: float = 0.0
-    last_s: float = 0.0
-    """Times of the clock between which it was read."""
-    is_measured: bool = True
-
-    def utc_s(self, shown_s: float) -> float:
-        return shown_s - self.ahead_s - self.drift * (shown_s - self.pivot_s)
-
-    def distance_s(self, piece: _Piece) -> float:
-        """From its readings to these rows; one that was inferred gives way to a reading among the rows alone."""
-        if not self.is_measured:
-            return SLACK_S
-        return max(0.0, self.first_s - piece.ends_s, piece.starts_s - self.last_s)
-
-
 def align(rows: Iterable[StoredInterval], zone: tzinfo, readings: Sequence[ClockReading] = ()) -> Alignment:
     """Rows of one run and kind, in the order of their files, as instants.
 
@@ -166,10 +93,12 @@ def align(rows: Iterable[StoredInterval], zone: tzinfo, readings: Sequence[Clock
     if not kept:
         return Alignment(doubled=doubled)
     pieces = _pieces(kept, _resolution_s(kept), is_centred=bool(readings))
+    for before, piece in itertools.pairwise(pieces):
+        piece.is_civil_step = _is_civil_step(before, piece, zone)
     if readings:
-        _read_clocks(pieces, _clocks(readings), zone)
+        read_clocks(pieces, readings)
     else:
-        _civil_clocks(pieces, zone)
+        civil_clocks(pieces, zone)
     first = kept[0].starts.replace(tzinfo=zone)
     is_ambiguous = not readings and first.utcoffset() > first.replace(fold=1).utcoffset()  # type: ignore[operator]
     intervals = tuple(itertools.chain.from_iterable(map(_placed, pieces)))
@@ -208,14 +137,14 @@ def _resolution_s(rows: Iterable[StoredInterval]) -> float:
     return 1.0 / finest
 
 
-def _pieces(rows: Sequence[StoredInterval], resolution_s: float, *, is_centred: bool) -> list[_Piece]:
-    pieces: list[_Piece] = []
+def _pieces(rows: Sequence[StoredInterval], resolution_s: float, *, is_centred: bool) -> list[Piece]:
+    pieces: list[Piece] = []
     expected_s = 0.0
     for row in rows:
         shown_s = _seconds(row.starts)
         off_s = shown_s - expected_s
         if not pieces or not -CREEP * resolution_s < off_s < _most_s(pieces[-1].rows[-1], row, resolution_s):
-            pieces.append(_Piece([], off_s if pieces else 0.0))
+            pieces.append(Piece([], off_s if pieces else 0.0))
             expected_s = shown_s
         # A time cut off means at least itself, and less than its last digit more.
         expected_s = min(max(expected_s, shown_s), shown_s + resolution_s)
@@ -232,7 +161,7 @@ def _most_s(before: StoredInterval, row: StoredInterval, resolution_s: float) ->
     return resolution_s * (CREEP if _follows(row, before) else 1.0) - SLACK_S
 
 
-def _lay_grid(piece: _Piece, resolution_s: float, is_centred: bool) -> None:
+def _lay_grid(piece: Piece, resolution_s: float, is_centred: bool) -> None:
     """Row k begins k intervals after the first, wherever in the resolution that is; all rows together tell."""
     shown = np.array([_seconds(row.starts) for row in piece.rows])
     elapsed = np.concatenate(([0.0], np.cumsum([row.duration_s for row in piece.rows[:-1]])))
@@ -244,80 +173,7 @@ def _lay_grid(piece: _Piece, resolution_s: float, is_centred: bool) -> None:
     piece.begins_s = (start_s + elapsed).tolist()
 
 
-# -- clocks -----------------------------------------------------------------------------------------
-
-
-def _clocks(readings: Sequence[ClockReading]) -> list[_Clock]:
-    """One for each time the clock was set, earliest first."""
-    groups: list[list[ClockReading]] = []
-    for reading in sorted(readings, key=lambda each: each.at):
-        if groups:
-            last = groups[-1][-1]
-            passed_s = (reading.at - last.at).total_seconds()
-            if abs(reading.ahead_s - last.ahead_s) <= READING_JITTER_S + DRIFT_LIMIT * passed_s:
-                groups[-1].append(reading)
-                continue
-        groups.append([reading])
-    return [_clock(group) for group in groups]
-
-
-def _clock(group: Sequence[ClockReading]) -> _Clock:
-    shown = np.array([reading.shown_s for reading in group])
-    ahead = np.array([reading.ahead_s for reading in group])
-    first_s, last_s = float(shown[0]), float(shown[-1])
-    if len(group) >= DRIFT_LEAST_READINGS and last_s - first_s >= DRIFT_LEAST_S:
-        pivot_s = float(shown.mean())
-        distance = shown - pivot_s
-        drift = float((distance * (ahead - ahead.mean())).sum() / (distance**2).sum())
-        if abs(drift) <= DRIFT_LIMIT:
-            return _Clock(float(ahead.mean()), drift, pivot_s, first_s, last_s)
-    return _Clock(float(np.median(ahead)), first_s=first_s, last_s=last_s)
-
-
-def _read_clocks(pieces: Sequence[_Piece], clocks: Sequence[_Clock], zone: tzinfo) -> None:
-    """The last piece first: readings mostly come from the time at which the card is read."""
-    latest = pieces[-1].clock = _nearest(pieces[-1], clocks)
-    left = list(clocks[: clocks.index(latest) + 1])
-    for piece, following in reversed(list(itertools.pairwise(pieces))):
-        after = following.clock
-        assert after is not None
-        others = [clock for clock in left if clock != after and _may_precede(piece, clock, following, after)]
-        other = _nearest(piece, others) if others else None
-        is_same = following.jump_s > -SLACK_S and not _is_civil_step(piece, following, zone)
-        if other is not None and (not is_same or other.distance_s(piece) < after.distance_s(piece)):
-            left = left[: left.index(other) + 1]
-            missing_s = after.utc_s(following.starts_s) - other.utc_s(piece.ends_s)
-            # What two readings cannot tell from nothing is nothing: no sound is counted twice.
-            piece.clock = replace(other, ahead_s=other.ahead_s - missing_s * (abs(missing_s) <= ORDER_SLACK_S))
-        else:
-            piece.clock = after if is_same else _stepped(after, -following.jump_s)
-
-
-def _nearest(piece: _Piece, clocks: Sequence[_Clock]) -> _Clock:
-    """The clock that was read closest to these rows; of those equally near the later one."""
-    return min(reversed(clocks), key=lambda clock: clock.distance_s(piece))
-
-
-def _civil_clocks(pieces: Sequence[_Piece], zone: tzinfo) -> None:
-    """Right in the zone at the first row; from there on only what the rows tell."""
-    civil = pieces[0].rows[0].starts.replace(tzinfo=zone).utcoffset()
-    assert civil is not None
-    pieces[0].clock = clock = _Clock(civil.total_seconds(), is_measured=False)
-    for before, piece in itertools.pairwise(pieces):
-        if piece.jump_s < 0.0 or _is_civil_step(before, piece, zone):
-            clock = _stepped(clock, piece.jump_s)
-        piece.clock = clock
-
-
-def _may_precede(piece: _Piece, clock: _Clock, following: _Piece, after: _Clock) -> bool:
-    return clock.utc_s(piece.ends_s) <= after.utc_s(following.starts_s) + ORDER_SLACK_S
-
-
-def _stepped(clock: _Clock, by_s: float) -> _Clock:
-    return _Clock(clock.ahead_s + by_s, clock.drift, clock.pivot_s, is_measured=False)
-
-
-def _is_civil_step(before: _Piece, after: _Piece, zone: tzinfo) -> bool:
+def _is_civil_step(before: Piece, after: Piece, zone: tzinfo) -> bool:
     """Whether somebody set the clock to or from summer time: no row is missing, and the zone changed by as much."""
     last, first = before.rows[-1], after.rows[0]
     if not _follows(first, last):
@@ -332,21 +188,19 @@ def _is_civil_step(before: _Piece, after: _Piece, zone: tzinfo) -> bool:
 # -- results ----------------------------------------------------------------------------------------
 
 
-def _placed(piece: _Piece) -> Iterable[AlignedInterval]:
-    assert piece.clock is not None
+def _placed(piece: Piece) -> Iterable[AlignedInterval]:
     for row, begins_s in zip(piece.rows, piece.begins_s, strict=True):
         ends_s = piece.clock.utc_s(begins_s + row.duration_s)
         ends_at = datetime.fromtimestamp(round(ends_s, 3), UTC)
         yield AlignedInterval(ends_at, row.duration_s, row)
 
 
-def _jumps(pieces: Sequence[_Piece]) -> Iterable[Jump]:
+def _jumps(pieces: Sequence[Piece]) -> Iterable[Jump]:
     for before, piece in itertools.pairwise(pieces):
-        assert before.clock is not None
-        assert piece.clock is not None
         missing_s = piece.clock.utc_s(piece.starts_s) - before.clock.utc_s(before.ends_s)
         kind = JumpKind.GAP if abs(missing_s - piece.jump_s) < SHOWN_STEP_S else JumpKind.STEP
         is_measured = before.clock.is_measured and piece.clock.is_measured
         if before.clock == piece.clock:
-            is_measured &= piece.clock.first_s <= before.ends_s and piece.clock.last_s >= piece.starts_s
+            is_measured &= piece.clock.first_s <= before.clock.utc_s(before.ends_s)
+            is_measured &= piece.clock.last_s >= piece.clock.utc_s(piece.starts_s)
         yield Jump(piece.rows[0].address, piece.rows[0].starts, round(piece.jump_s, 3), kind, is_measured)
