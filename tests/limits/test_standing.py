@@ -156,6 +156,16 @@ def test_a_rolling_window_begins_anew_with_another_limit() -> None:
     assert standing.verdict is Verdict.OK
 
 
+def test_a_rolling_window_does_not_reach_over_hours_without_a_limit() -> None:
+    rows = [row("12:00", "12:30", 70.0), row("12:32", "13:00", 70.0)]
+    watch = Watch(limit(rows=rows, period={"kind": "rolling", "length": "15min"}), "UTC")
+    for piece in minutes(NOON, [69.0] * 30) + minutes(NOON + 32 * MINUTE, [69.0] * 15):
+        watch.add(piece)
+        if piece.ends_at == NOON + 45 * MINUTE:
+            assert watch.standing(piece.ends_at).verdict is Verdict.NOT_JUDGED
+    assert watch.standing(NOON + 47 * MINUTE).verdict is Verdict.AMBER
+
+
 def test_a_maximum_cannot_be_taken_back() -> None:
     loud = limit(quantity="lmax", rows=[row("00:00", "24:00", 90.0)])
     standing = current(loud, minutes(NOON, [95.0, 60.0]), NOON + 2 * MINUTE, "UTC")
