@@ -127,8 +127,6 @@ class _Guess:
 
 def _against(samples: _Guess, exposure: _Guess) -> _Guess:
     """LE rules out what the samples say, as it has heard what was not read; but they saw a loud sound well enough."""
-    if samples.energy < exposure.least:
-        return exposure
     return _Guess(exposure.energy, max(exposure.least, min(samples.least, exposure.energy)), exposure.most)
 
 
@@ -158,9 +156,9 @@ def _samples(readings: Polled, starts_s: float, ends_s: float) -> _Guess | None:
     variance = float(np.square(np.diff(energies)).sum()) / (2.0 * freedom)
     shares = weights / weights.sum()
     deviation = _factor(freedom) * math.sqrt(variance * float(np.square(shares).sum()))
-    deviation += _hidden(readings, starts_s, ends_s) / float(weights.sum())
-    ratio = 1.0 + deviation / mean  # the same way down: energies are skewed, and never below zero
-    return _Guess(mean, mean / ratio, mean * ratio)
+    hidden = _hidden(readings, starts_s, ends_s) / float(weights.sum())  # which only ever adds
+    # The same ratio down as up: energies are skewed, and never below zero.
+    return _Guess(mean, mean / (1.0 + deviation / mean), mean + deviation + hidden)
 
 
 def _factor(freedom: int) -> float:

@@ -190,7 +190,19 @@ def test_a_level_gone_with_the_next_reading_widens_it_up_to_what_the_run_has_hea
     assert 0.1 < quiet.uncertainty_db == unknown.uncertainty_db < 2.0 < loud.uncertainty_db
 
 
-def test_the_exposure_bounds_what_the_samples_may_say() -> None:
+def test_an_exposure_that_is_not_sharp_bounds_the_uncertainty_of_the_samples() -> None:
+    lp = np.full(100, 60.0)
+    lp[50] = 66.0
+    readings = replace(steady(run_s=2000.0), lp=lp, lmax=np.full(100, 92.0))
+    alone = at(laeq_of_polled(replace(readings, le=np.full(100, NAN)), 20.0, 80.0))
+    found = at(laeq_of_polled(readings, 20.0, 80.0))
+    assert found.method is Method.SAMPLES
+    assert found.level_db == alone.level_db
+    assert alone.uncertainty_db > 8.0
+    assert found.uncertainty_db < 5.0
+
+
+def test_the_exposure_rules_out_what_the_samples_say() -> None:
     """Blows that no sample saw: LE has grown by more than the samples can explain."""
     at_s = np.arange(100.0)
     exposures = energy(60.0) * (400.0 + at_s) + np.where(at_s > 50, energy(60.0) * 240.0, 0.0)
