@@ -2,21 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from sqlalchemy import text
 
 import slmm.storage.models  # noqa: F401 - fills the metadata
 from slmm import signals
-from slmm.acoustics.intervals import Interval
-from slmm.acoustics.percentiles import Histogram
 from slmm.errors import DiskTrouble, Invalid
 from slmm.events import MinuteMade
-from slmm.record import periods
 from slmm.record.evidence import FILED_AFTER, SOON_SEALED_S, Evidence
 from slmm.record.office import RecordOffice
 from slmm.record.periods import Made
@@ -24,28 +20,7 @@ from slmm.record.seals import Kind
 from slmm.record.verification import Finding, Verdict, What
 from slmm.settings import Settings
 from slmm.storage.database import Base, Database
-
-TEN = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
-UNITS = ("north", "southern")
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-
-
-def minute(number: int, laeq: float = 60.0) -> Interval:
-    """One of the minutes after ten."""
-    begin = TEN + number * MINUTE
-    levels = Histogram.of(np.linspace(laeq - 5, laeq + 5, 600))
-    energy_s = 60.0 * 10 ** (laeq / 10)
-    return Interval(begin, begin + MINUTE, energy_s, 60.0, 60.0, laeq + 5, laeq - 5, None, levels, source="poll")
-
-
-def put(office: RecordOffice, made: list[Made], until: datetime = TEN + 3 * HOUR) -> None:
-    """Minutes as the rollup leaves them."""
-
-    def change(connection: Any) -> None:
-        periods.put(office.store, connection, "minutes", made)
-        connection.execute("insert or replace into marks values ('minutes', ?)", [until.replace(tzinfo=None)])
-
-    office.store.write(change)
+from tests.record.sealed import HOUR, MINUTE, TEN, UNITS, minute, put
 
 
 @pytest.fixture
