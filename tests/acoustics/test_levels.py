@@ -89,20 +89,20 @@ def test_intervals_are_named_in_their_largest_whole_unit(seconds: float, name: s
 
 
 @pytest.mark.parametrize(
-    ("metric", "length_s", "name"),
+    ("metric", "period", "name"),
     [
-        ("laeq", 900.0, "LAeq,15min"),
-        ("lae", 900.0, "LAE"),
-        ("l10", 3600.0, "LAF10,1h"),
-        ("l95", 30.0, "LAF95,30s"),
-        ("lmax", 900.0, "LAFmax"),
-        ("lpeak", 900.0, "LApeak"),
+        ("laeq", "15min", "LAeq,15min"),
+        ("lae", "15min", "LAE"),
+        ("l10", "night", "LAF10,night"),
+        ("l95", "30s", "LAF95,30s"),
+        ("lmax", "15min", "LAFmax"),
+        ("lpeak", "15min", "LApeak"),
     ],
 )
-def test_the_levels_of_a_period_carry_its_length(metric: str, length_s: float, name: str) -> None:
-    assert period_name(metric, "A", "F", length_s) == name
+def test_the_levels_of_a_period_carry_its_name(metric: str, period: str, name: str) -> None:
+    assert period_name(metric, "A", "F", period) == name
 
 
 def test_an_equivalent_level_of_unknown_weighting_is_a_weighted() -> None:
-    assert period_name("laeq", None, None, 60.0) == "LAeq,1min"
-    assert period_name("laeq", "C", None, 60.0) == "LCeq,1min"
+    assert period_name("laeq", None, None, "1min") == "LAeq,1min"
+    assert period_name("laeq", "C", None, "1min") == "LCeq,1min"
