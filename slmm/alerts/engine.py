@@ -19,7 +19,6 @@ import gevent
 from slmm import events, signals
 from slmm.alerts import store, watchdog
 from slmm.alerts.clock import SteadyClock
-from slmm.alerts.holiday import calendar
 from slmm.alerts.letters import Surroundings, Target, Wishes, targets_of
 from slmm.alerts.rules import Rule, wanted_interval_s
 from slmm.alerts.scribe import Scribe
@@ -28,6 +27,7 @@ from slmm.alerts.unit import Demand, RuleRun, UnitAlerts
 from slmm.alerts.writing import CONTACT_RULE, Contact
 from slmm.errors import DiskTrouble
 from slmm.events import FeedMode, RunState
+from slmm.limits.holiday import calendar
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster

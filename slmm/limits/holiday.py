@@ -14,7 +14,7 @@ def calendar(name: str | None) -> Callable[[date], bool]:
     """Whether a day is a holiday in ``DE``, ``DE-BY``, ``US-NY`` …; raises Invalid for a calendar nobody knows."""
     if name is None:
         return _never
-    import holidays  # takes 0.1 s and some MB, and few limits need it
+    import holidays  # takes 0.1 s and some MB, and few limits and rules need it
 
     country, _, part = name.partition("-")
     try:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmm.alerts.holiday import calendar
 from slmm.alerts.schedule import ALWAYS, FOREVER, OnHolidays, Schedule, Window
 from slmm.errors import Invalid
+from slmm.limits.holiday import calendar
 
 NEW_YORK = "America/New_York"
 MONDAY, FRIDAY, SATURDAY = 0, 4, 5
