@@ -143,10 +143,10 @@ def _create_seals() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("size_bytes", BIG, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
-        sa.Column("blocks", sa.LargeBinary()),
         sa.Column("blocks_sha256", sa.String(64), nullable=False, server_default=""),
         sa.Column("previous", sa.String(64), nullable=False),
         sa.Column("link", sa.String(64), nullable=False),
+        sa.Column("blocks", sa.LargeBinary()),  # last: SQLite reads through it to get at what follows
         sa.PrimaryKeyConstraint("id", name="pk_seals"),
         sa.UniqueConstraint("link", name="uq_seals_link"),
     )

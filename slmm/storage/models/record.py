@@ -147,9 +147,9 @@ class SealRow(Base):
     """A path below the data directory, or the hour of the minutes."""
     size_bytes: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
     sha256: Mapped[str] = mapped_column(String(64))
-    blocks: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """What finds the first changed byte, see ``slmm.record.fingerprint``; let go of with what it was made of."""
     blocks_sha256: Mapped[str] = mapped_column(String(64), server_default="")
-    """Its hash, which the link holds; empty where there never was any."""
+    """Hash of the blocks, which the link holds; empty where there never were any."""
     previous: Mapped[str] = mapped_column(String(64))
     link: Mapped[str] = mapped_column(String(64), unique=True)
+    blocks: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What finds the first changed byte, see ``slmm.record.fingerprint``; let go of with what it was made of."""
