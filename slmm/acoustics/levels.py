@@ -54,18 +54,17 @@ def level_name(
     return metric
 
 
-def period_name(metric: str, frequency: str | None, time: str | None, length_s: float) -> str:
-    """The name of a quantity of a period of *length_s*: LAeq,15min, LAE, LAFmax, LCpeak, LAF10,15min.
+def period_name(metric: str, frequency: str | None, time: str | None, period: str) -> str:
+    """The name of a quantity of a *period* such as 15min or night: LAeq,15min, LAE, LAFmax, LCpeak, LAF10,15min.
 
     LN carries the time weighting of the samples it was counted from (R3).
     """
     letter, speed = frequency or "", time or ""
-    length = duration_name(length_s)
     match metric:
         case "laeq":
-            return f"L{letter or 'A'}eq,{length}"
+            return f"L{letter or 'A'}eq,{period}"
         case "lae":
             return f"L{letter or 'A'}E"
         case _ if metric[1:].isdigit():
-            return f"L{letter}{speed}{metric[1:]},{length}"
+            return f"L{letter}{speed}{metric[1:]},{period}"
     return level_name(metric, frequency, time)

@@ -18,6 +18,7 @@ from slmm.web.api import (
     feeds,
     files,
     grants,
+    history,
     incidents,
     logs,
     measurement,
@@ -37,8 +38,10 @@ def register(app: OpenAPI) -> None:
     gate.register(app)
     audit.register(app)
     limits.register(app)
+    history.register(app)
     for module in (
         devices,
+        history,
         feeds,
         measurement,
         cycles,

@@ -1,9 +1,9 @@
-"""Units: roster, configuration, state and trail."""
+"""Units: roster, configuration and state."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from slmm.errors import Invalid, NotFound
@@ -11,15 +11,11 @@ from slmm.events import Levels, Reading
 from slmm.nl43.readings import parse_level, parse_run_state
 from slmm.signals import publish, reading_taken
 from slmm.storage.devices import Device
-from slmm.storage.history import trail
-from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import Role, caller, visible
 from slmm.web.api.models import (
     ConfigAnswer,
     ConfigInput,
-    HistoryAnswer,
-    HistoryQuery,
     NewDevice,
     Ok,
     RosterAnswer,
@@ -30,9 +26,8 @@ from slmm.web.api.models import (
 from slmm.web.api.views import config_view, has_been_heard_of, status_view
 from slmm.web.openapi import DEVICE_PROBLEMS, PLAIN_PROBLEMS, UNIT_PROBLEMS, Api
 
-api = Api("devices", "Units: roster, configuration, state and trail")
+api = Api("devices", "Units: roster, configuration and state")
 
-LEAST_HOURS, MOST_HOURS = 0.1, 48.0
 PUSHED_LEVELS = ("lp", "leq", "lmax", "lmin", "lpeak", "ln1", "ln2")
 
 
@@ -132,14 +127,3 @@ def read_live(path: UnitPath) -> dict[str, Any]:
     runtime = context.runtime()
     runtime.fleet.read_now(path.unit_id)
     return {"status": "ok", "data": status_view(runtime.board.status(path.unit_id))}
-
-
-@api.route_for("get", "/<unit_id>/history", needs="guest", answer=HistoryAnswer, problems=UNIT_PROBLEMS)
-def read_history(path: UnitPath, query: HistoryQuery) -> dict[str, Any]:
-    """The trail of the last hours, oldest first."""
-    context.device(path.unit_id)
-    hours = min(max(query.hours, LEAST_HOURS), MOST_HOURS)
-    since = datetime.now(UTC) - timedelta(hours=hours)
-    rows = context.runtime().database.read(lambda session: trail(session, path.unit_id, since))
-    readings = [{**row, "timestamp": timestamp(row["timestamp"])} for row in rows]
-    return {"status": "ok", "unit_id": path.unit_id, "hours": hours, "count": len(readings), "readings": readings}

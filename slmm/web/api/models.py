@@ -64,14 +64,6 @@ class StatusInput(Input):
     raw_payload: Annotated[Text, Field(max_length=4096)] | None = None
 
 
-class HistoryQuery(BaseModel):
-    """How far back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    hours: float = Field(2.0, allow_inf_nan=False, description="Clamped to 0.1–48")
-
-
 class Ok(BaseModel):
     """It is done."""
 
