@@ -61,3 +61,10 @@ def post_worker_init(worker):
         connections.end_reading()
 
     gevent.spawn(stop_with_worker)
+
+
+def worker_exit(server, worker):
+    """Let the interpreter clear up what was set aside at the start; DuckDB complains about what it finds left over."""
+    import gc
+
+    gc.unfreeze()

@@ -18,7 +18,7 @@ from slmm.acoustics.energy import energy, level
 from slmm.acoustics.intervals import Interval
 from slmm.acoustics.percentiles import Histogram
 from slmm.acoustics.quality import Flag
-from slmm.acoustics.uncertainty import MOST_UNCERTAINTY_DB, Method, Polled, laeq_of_polled
+from slmm.acoustics.uncertainty import Method, Polled, laeq_of_polled
 from slmm.record.frames import STREAM_S, Source
 
 MINUTE = timedelta(minutes=1)
@@ -129,8 +129,9 @@ def _sum(bins: _Bins, is_valid: NDArray[np.bool_], polls: Rows) -> tuple[float, 
     found = laeq_of_polled(
         Polled(measured.ends_s, measured["lp"], measured["le"], measured["lmax"]), starts_s=0.0, ends_s=MINUTE_S
     )
-    if found is None:
-        return energy_s, valid_s, MOST_UNCERTAINTY_DB
+    if found is None:  # too little for a mean: that time is received, but not valid
+        is_known = is_valid & ~is_polled
+        return float(np.sum(bins.energy[is_known]) * BIN_S), float(is_known.sum() * BIN_S), None
     if (is_polled == is_valid).all():
         if found.method is Method.EXPOSURE and not (bins.is_received & ~is_valid).any():
             valid_s = MINUTE_S  # the meter went on integrating while nobody read it
