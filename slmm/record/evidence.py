@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import gevent
@@ -60,6 +61,23 @@ def hours_in_tables(store: Store) -> set[datetime]:
     return store.read(question)
 
 
+def hours_being_remade(store: Store) -> set[datetime]:
+    """Hours to which an SD card added something, and whose minutes are not all made anew yet."""
+
+    def question(connection: Connection) -> set[datetime]:
+        if not connection.execute("select 1 from duckdb_tables() where table_name = 'card_spans'").fetchall():
+            return set()
+        found: set[datetime] = set()
+        for starts_at, ends_at in connection.execute("select starts_at, ends_at from card_spans").fetchall():
+            hour = hour_of(starts_at.replace(tzinfo=UTC))
+            while hour < ends_at.replace(tzinfo=UTC):
+                found.add(hour)
+                hour += HOUR
+        return found
+
+    return store.read(question)
+
+
 class Evidence:
     """The chain of one data directory, while the service runs."""
 
@@ -72,6 +90,7 @@ class Evidence:
         self._office = office
         self._standing: Standing | None = None
         self._remade: set[datetime] = set()
+        self._has_looked_back = False
         self._appending = RLock()
         self._turn = RLock()
 
@@ -154,17 +173,15 @@ class Evidence:
                 made = self._seal_files(partitions) + self._say_gone(partitions, now)
         return made + self.catch_up_hours(now) + self.let_go(now)
 
-    def _seal_files(self, partitions: Iterable[Partition]) -> int:
-        top = self._office.partitions.top
-        known = self._known().files
-        waiting = [path for each in partitions if self._subject(path := each.below(top)) not in known]
+    def _seal_files(self, partitions: Sequence[Partition]) -> int:
+        waiting = self._office.store.in_pool(_unsealed, partitions, self._known())
         made = 0
         trouble: DiskTrouble | None = None
         for begin in range(0, len(waiting), _AT_ONCE):
             stored = []
-            for path in waiting[begin : begin + _AT_ONCE]:
+            for each in waiting[begin : begin + _AT_ONCE]:
                 try:
-                    stored.append(self._print(Kind.LEVELS, path))
+                    stored.append(self._print(Kind.LEVELS, each.below(self._office.partitions.top)))
                 except DiskTrouble as error:  # the others shall not wait for it
                     trouble = error
             made += len(self._append(stored, only_new=True))
@@ -172,21 +189,22 @@ class Evidence:
             raise trouble
         return made
 
-    def _say_gone(self, partitions: Iterable[Partition], now: datetime) -> int:
+    def _say_gone(self, partitions: Sequence[Partition], now: datetime) -> int:
         """Files that retention has removed; any other that is missing stays in the chain as missing."""
-        top = self._office.partitions.top
-        registered = {self._subject(each.below(top)) for each in partitions}
-        gone = [
-            seal
-            for subject, seal in self._known().files.items()
-            if subject not in registered and self._is_past_retention(subject, now)
-        ]
-        absent = self._office.store.in_pool(
-            lambda: [seal for seal in gone if not (self._settings.data_dir / seal.subject).exists()]
-        )
+        absent = self._office.store.in_pool(self._gone, partitions, self._known(), now)
         made = self._append([Stored(now, Kind.GONE, seal.subject, seal.size_bytes, seal.sha256) for seal in absent])
         self.chain.forget_blocks([seal.number for seal in absent])
         return len(made)
+
+    def _gone(self, partitions: Sequence[Partition], known: Standing, now: datetime) -> list[Seal]:
+        registered = {_subject_of(each) for each in partitions}
+        return [
+            seal
+            for subject, seal in list(known.files.items())
+            if subject not in registered
+            and self._is_past_retention(subject, now)
+            and not (self._settings.data_dir / subject).exists()
+        ]
 
     def _is_past_retention(self, subject: str, now: datetime) -> bool:
         parts = Path(subject).parts
@@ -205,6 +223,9 @@ class Evidence:
             store = self._office.store
             mark = self._office.rollup.mark() if store.is_open else None
             if mark is not None:
+                if not self._has_looked_back:  # a merge may have been cut off before it told of its minutes
+                    self._remade |= hours_being_remade(store)
+                    self._has_looked_back = True
                 known = self._known().hours
                 over = {hour for hour in hours_in_tables(store) if subject_of(hour) not in known}
                 for hour in sorted(hour for hour in over | self._remade if hour + HOUR <= mark):
@@ -272,7 +293,8 @@ class Evidence:
             self.catch_up_hours()
             standing, report = begin_report(self.chain, heads)
             if store.is_open:
-                check_minutes(self.chain, standing, report, (store, self._office.rollup), progress, every=every_hour)
+                record = (store, self._office.rollup)
+                check_minutes(self.chain, standing, report, record, progress, every=every_hour, remade=self._remade)
             elif standing.hours:
                 report.unchecked.append(f"the minutes: {self._office.trouble or 'the record is closed'}")
         if with_files:
@@ -299,17 +321,37 @@ def check_minutes(
     progress: Progress = quiet,
     *,
     every: bool = False,
+    remade: Collection[datetime] = (),
 ) -> None:
     """The minutes in tables and files against the seals of their hours, into *report*; raises DiskTrouble."""
     store, rollup = record
-    due = hours_to_check(standing, chain.detailed(Kind.MINUTES), hours_in_tables(store), every=every)
+    in_tables, detailed = hours_in_tables(store), chain.detailed(Kind.MINUTES)
+    due = store.in_pool(partial(hours_to_check, standing, detailed, in_tables, every=every))
+    before = len(report.findings)
     check_hours(due, lambda hour: minutes_of(store, rollup, hour), chain, report, progress)
+    # Hours that are being made anew from an SD card are neither changed nor unchanged.
+    busy = {subject_of(hour) for hour in hours_being_remade(store).union(remade)}
+    waiting = [found for found in report.findings[before:] if found.subject in busy]
+    if waiting:
+        report.findings = [found for found in report.findings if found not in waiting]
+        report.unchecked.append(
+            f"the minutes of {len(waiting)} hours: they are being made anew with data of an SD card"
+        )
 
 
 def _fingerprint(path: Path) -> Fingerprint:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         return fingerprint.of_file(file, fingerprint.block_bytes_for(size))
+
+
+def _subject_of(partition: Partition) -> str:
+    """Without a look at the disk, for there may be many."""
+    return str(partition.below(Path(LEVELS)))
+
+
+def _unsealed(partitions: Sequence[Partition], known: Standing) -> list[Partition]:
+    return [each for each in partitions if _subject_of(each) not in known.files]
 
 
 def _registered(connection: Connection) -> list[Partition]:

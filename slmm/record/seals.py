@@ -188,18 +188,19 @@ class Chain:
     def standing(self, heads: Sequence[str] = (), *, with_blocks: bool = True) -> Standing:
         """Read and check all links; without blocks it is fast, and the blocks are not checked."""
         found = Standing()
-        after = 0
-        while piece := self._piece(after, with_blocks):
-            for seal in piece:
-                found.add(seal, heads)
-            after = piece[-1].number
+        while self._database.read(lambda session: self._take_piece(session, found, heads, with_blocks)) == _AT_ONCE:
+            pass
         return found
 
-    def _piece(self, after: int, with_blocks: bool) -> list[Seal]:
-        query = select(SealRow).where(SealRow.id > after).order_by(SealRow.id).limit(_AT_ONCE)
+    def _take_piece(self, session: Session, found: Standing, heads: Sequence[str], with_blocks: bool) -> int:
+        """The next links; how many."""
+        query = select(SealRow).where(SealRow.id > found.head_number).order_by(SealRow.id).limit(_AT_ONCE)
         if not with_blocks:
             query = query.options(defer(SealRow.blocks))
-        return self._database.read(lambda session: [_seal(row, with_blocks) for row in session.scalars(query)])
+        seals = [_seal(row, with_blocks) for row in session.scalars(query)]
+        for seal in seals:
+            found.add(seal, heads)
+        return len(seals)
 
     def head(self) -> Seal | None:
         """The last link."""

@@ -132,6 +132,30 @@ def test_minutes_made_anew_are_sealed_anew(evidence: Evidence, office: RecordOff
     assert evidence.catch_up_hours() == 0  # the same minutes need no other seal
 
 
+def test_minutes_a_card_is_about_to_change_are_neither_changed_nor_unchanged(
+    evidence: Evidence, office: RecordOffice
+) -> None:
+    evidence.catch_up()
+    change_table(office, "create table card_spans (unit integer, starts_at timestamp, ends_at timestamp)")
+    change_table(office, "insert into card_spans values (1, '2026-11-20 09:59:00', '2026-11-20 10:30:00')")
+    put(office, [Made("north", minute(20, 81.0)), Made("north", minute(80, 81.0))])
+    report = evidence.verify()
+    assert [found.subject for found in report.findings] == ["2026-11-20T11:00:00Z"]
+    assert report.unchecked == ["the minutes of 1 hours: they are being made anew with data of an SD card"]
+
+
+def test_minutes_made_anew_in_a_service_that_was_cut_off_are_sealed_anew_by_the_next(
+    evidence: Evidence, office: RecordOffice, database: Database, make_settings: Callable[..., Settings]
+) -> None:
+    evidence.catch_up()
+    change_table(office, "create table card_spans (unit integer, starts_at timestamp, ends_at timestamp)")
+    change_table(office, "insert into card_spans values (1, '2026-11-20 10:20:00', '2026-11-20 10:30:00')")
+    put(office, [Made("north", minute(20, 81.0))])
+    following = Evidence(make_settings(), database, office)
+    assert following.catch_up_hours() == 1
+    assert following.verify().verdict is Verdict.UNCHANGED
+
+
 def test_files_are_sealed_as_they_are_written(evidence: Evidence, office: RecordOffice) -> None:
     evidence.catch_up()
     files = move(office)
