@@ -334,9 +334,7 @@ def check_minutes(
     waiting = [found for found in report.findings[before:] if found.subject in busy]
     if waiting:
         report.findings = [found for found in report.findings if found not in waiting]
-        report.unchecked.append(
-            f"the minutes of {len(waiting)} hours: they are being made anew with data of an SD card"
-        )
+        report.unchecked.append(f"the minutes of {len(waiting)} hours: being made anew with data of an SD card")
 
 
 def _fingerprint(path: Path) -> Fingerprint:

@@ -141,7 +141,7 @@ def test_minutes_a_card_is_about_to_change_are_neither_changed_nor_unchanged(
     put(office, [Made("north", minute(20, 81.0)), Made("north", minute(80, 81.0))])
     report = evidence.verify()
     assert [found.subject for found in report.findings] == ["2026-11-20T11:00:00Z"]
-    assert report.unchecked == ["the minutes of 1 hours: they are being made anew with data of an SD card"]
+    assert report.unchecked == ["the minutes of 1 hours: being made anew with data of an SD card"]
 
 
 def test_minutes_made_anew_in_a_service_that_was_cut_off_are_sealed_anew_by_the_next(
