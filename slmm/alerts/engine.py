@@ -17,20 +17,22 @@ from typing import Any, TypeVar
 import gevent
 
 from slmm import events, signals
-from slmm.alerts import store, watchdog
+from slmm.alerts import store, watchdog, watching
 from slmm.alerts.clock import SteadyClock
 from slmm.alerts.letters import Surroundings, Target, Wishes, targets_of
 from slmm.alerts.rules import Rule, wanted_interval_s
 from slmm.alerts.scribe import Scribe
-from slmm.alerts.state import EndReason
+from slmm.alerts.state import IDLE, EndReason, State
 from slmm.alerts.unit import Demand, RuleRun, UnitAlerts
 from slmm.alerts.writing import CONTACT_RULE, Contact
 from slmm.errors import DiskTrouble
 from slmm.events import FeedMode, RunState
 from slmm.limits.holiday import calendar
+from slmm.limits.standing import Watch
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster
+from slmm.storage.limits import KeptLimit
 from slmm.storage.models import RuleRow
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,8 @@ class AlertEngine:
         self.demand_changed: DemandChanged | None = None
         self.takes_recipients: Mapping[str, bool] = {"log": False}
         """Every channel there is, and whether it has addresses."""
+        self.limits: Mapping[int, KeptLimit] = {}
+        """The limits that rules may watch."""
         self.clock = clock or SteadyClock()
         self.units: dict[str, UnitAlerts] = {}
         self._database = database
@@ -100,7 +104,7 @@ class AlertEngine:
             rule = self._rule_or_none(row)
             if rule is not None and rule.is_enabled:
                 state, uid = store.state_of(found.states.get(key), row, found.open_uids.get(key), self.clock.ahead_s)
-                unit.runs[row.id] = RuleRun(rule, state, uid, follows_unit_zone=row.timezone is None)
+                unit.runs[row.id] = self.run_of(row, rule, state, uid)
         running = [run.rule.rule_id for unit in self.units.values() for run in unit.runs.values()]
         now = self._now()
         self._database.write(lambda session: store.orphans(session, now, self._surroundings, running))
@@ -231,6 +235,7 @@ class AlertEngine:
         for run in unit.runs.values():
             if run.follows_unit_zone and run.rule.schedule.zone != zone:
                 run.rule = replace(run.rule, schedule=replace(run.rule.schedule, zone=zone))
+            watching.move(run, zone)
         unit.clock_was_set()
 
     # -- contact ------------------------------------------------------------------------------------------
@@ -349,7 +354,23 @@ class AlertEngine:
     def rule(self, row: RuleRow) -> Rule:
         """The rule of a row; raises ValueError."""
         rule = store.rule_of(row, self.zone(row.unit_id), calendar, 1.0)
+        if row.limit_id is not None:
+            kept = watching.find(self.limits, row.unit_id, row.limit_id)
+            rule = watching.limited(rule, kept, self.zone(row.unit_id), self._now(), warns=row.limit_warns)
         return replace(rule, interval_s=max(1.0, wanted_interval_s(rule, self._options.idle_s)))
+
+    def run_of(self, row: RuleRow, rule: Rule, state: State = IDLE, uid: str | None = None) -> RuleRun:
+        """A rule at work; one that watches a limit goes on where it was judged last, a new one begins now."""
+        run = RuleRun(rule, state, uid, follows_unit_zone=row.timezone is None)
+        if rule.limit is not None:
+            watching.follow(run, self.limits[rule.limit.limit_id], self.zone(row.unit_id), self.clock)
+        return run
+
+    def take_limit(self, unit_id: str, limit_id: int, watch: Watch, until: datetime, known_from: datetime) -> None:
+        """The minutes of a unit up to *until* are in *watch*: judge the rules that watch this limit."""
+        unit = self.units.get(unit_id)
+        if unit is not None and unit_id not in self._held:  # else the next minute brings it up again
+            self.scribe.note(unit.take_limit(limit_id, watch, until, known_from))
 
     def _rule_or_none(self, row: RuleRow) -> Rule | None:
         try:

@@ -171,7 +171,12 @@ def _end(rule: Rule, state: State, at_s: float, level_db: float, before: Phase) 
 def _over(
     state: State, at_s: float, reason: EndReason, level_db: float | None = None, recovered_at_s: float | None = None
 ) -> Step:
-    ended = State(last_onset_s=state.last_onset_s, occurrences=state.occurrences, is_disarmed=state.is_disarmed)
+    ended = State(
+        last_onset_s=state.last_onset_s,
+        occurrences=state.occurrences,
+        is_disarmed=state.is_disarmed,
+        judged_until_s=state.judged_until_s,
+    )
     # What the event came to stands in the change, for the state itself is fresh.
     told = replace(state, phase=Phase.IDLE, has_event=False, is_latched=False)
     change = Change(ChangeKind.ENDED, at_s, told, level_db, reason, state.phase, recovered_at_s)

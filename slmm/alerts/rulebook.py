@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from slmm.alerts import machine, store
 from slmm.alerts.engine import AlertEngine
-from slmm.alerts.rules import EXTREMES, in_words
-from slmm.alerts.state import EndReason, Phase
+from slmm.alerts.rules import EXTREMES, LIMIT, in_words
+from slmm.alerts.state import IDLE, EndReason, Phase
 from slmm.alerts.unit import Record, RuleRun, UnitAlerts
 from slmm.errors import Invalid, NotFound
 from slmm.events import Labels
@@ -22,7 +22,7 @@ from slmm.storage.models import RuleRow, StateRow
 SEMANTIC = frozenset(
     {
         "metric", "comparison", "threshold_db", "window_s", "source", "schedule_start", "schedule_end",
-        "schedule_days", "on_holidays", "holiday_calendar", "timezone", "require_measuring",
+        "schedule_days", "on_holidays", "holiday_calendar", "timezone", "require_measuring", "limit_id", "limit_warns",
     }
 )  # fmt: skip
 """A change of these makes earlier evidence worthless: an open alarm ends, and nothing is carried over."""
@@ -51,6 +51,8 @@ class Rulebook:
 
     def add(self, unit_id: str, values: Mapping[str, Any]) -> RuleRow:
         """A new rule; raises Invalid for one that makes no sense, DiskTrouble when it cannot be written."""
+        if values.get("limit_id") is not None:
+            values = {**values, "metric": LIMIT}
         row = RuleRow(unit_id=unit_id, version=1, created_at=self._now(), **values)
         check(row)
         with self._engine.changing(unit_id) as unit:
@@ -70,6 +72,8 @@ class Rulebook:
         """Other members of a rule; raises NotFound, Invalid or DiskTrouble."""
         with self._engine.changing(unit_id) as unit:
             before = self.get(unit_id, rule_id)
+            if values.get("limit_id", before.limit_id) is not None:
+                values = {**values, "metric": LIMIT}
             is_semantic = any(getattr(before, name) != value for name, value in values.items() if name in SEMANTIC)
             trial = _copy(before, values)
             check(trial)
@@ -112,13 +116,29 @@ class Rulebook:
             unit.runs.pop(rule_id, None)
         self._engine.rules_changed(unit_id)
 
+    def limit_changed(self, unit_id: str, limit_id: int, *, by: str | None = None) -> None:
+        """A limit says something else now: the rules that watch it begin anew, and an open alarm ends.
+
+        Raises DiskTrouble.
+        """
+        for row in [row for row in self.all(unit_id) if row.limit_id == limit_id]:
+            with self._engine.changing(unit_id) as unit:
+                run, records = unit.runs.get(row.id), []
+                if run is not None:
+                    run = RuleRun(run.rule, run.state, run.event_uid)
+                    outcome = machine.cancel(run.state, self._engine.clock.now_s(), EndReason.RULE_CHANGED)
+                    records = run.apply(outcome, actor=by)
+                renewed = self._engine.scribe.commit(unit_id, records, _renewing(unit_id, row.id))
+                self._put_to_work(unit, renewed, run)
+        self._engine.rules_changed(unit_id)
+
     def _put_to_work(self, unit: UnitAlerts, row: RuleRow, before: RuleRun | None) -> None:
         unit.runs.pop(row.id, None)
         if not row.enabled:
             return
-        run = RuleRun(self._engine.rule(row), follows_unit_zone=row.timezone is None)
-        if before is not None:
-            run.state, run.event_uid, run.is_dirty = before.state, before.event_uid, True
+        state, uid = (IDLE, None) if before is None else (before.state, before.event_uid)
+        run = self._engine.run_of(row, self._engine.rule(row), state, uid)
+        run.is_dirty = run.is_dirty or before is not None
         unit.runs[row.id] = run
 
     # -- what people read -----------------------------------------------------------------------------
@@ -164,6 +184,8 @@ class Rulebook:
 def advice(row: RuleRow) -> list[str]:
     """What somebody should know who makes such a rule."""
     notes = []
+    if row.limit_id is not None and row.duration_s:
+        notes.append("duration_s counts on top of the limit's own periods: leave it at 0 to be told of the first one")
     if row.metric in EXTREMES:
         notes.append(
             f"{row.metric} belongs to the whole measurement and does not come back: the alarm ends with the measurement"
@@ -175,8 +197,22 @@ def advice(row: RuleRow) -> list[str]:
     return notes
 
 
+def _check_limit(row: RuleRow) -> None:
+    """What the limit says, the rule must not say otherwise."""
+    if row.limit_id is None:
+        if row.metric == LIMIT:
+            raise Invalid(f"metric {LIMIT!r} needs a limit_id", field="limit_id")
+        return
+    for name in ("red_threshold_db", "schedule_start", "schedule_end", "schedule_days", "holiday_calendar"):
+        if getattr(row, name):
+            raise Invalid(
+                f"{name} {getattr(row, name)!r} is not allowed with a limit_id: it is the limit's", field=name
+            )
+
+
 def check(row: RuleRow) -> None:
     """Raises Invalid for members that do not go together."""
+    _check_limit(row)
     is_upward = row.comparison in ("above", ">", ">=")
     if row.red_threshold_db is not None:
         if row.comparison in ("==", "!="):
@@ -208,6 +244,16 @@ def _find(session: Session, unit_id: str, rule_id: int) -> RuleRow:
     if row is None or row.unit_id != unit_id:
         raise NotFound(f"{unit_id} has no alert rule {rule_id}")
     return row
+
+
+def _renewing(unit_id: str, rule_id: int) -> Callable[[Session], RuleRow]:
+    def renew(session: Session) -> RuleRow:
+        row = _find(session, unit_id, rule_id)
+        row.version += 1
+        session.flush()
+        return row
+
+    return renew
 
 
 def _copy(row: RuleRow, values: Mapping[str, Any]) -> RuleRow:

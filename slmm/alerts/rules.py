@@ -15,6 +15,8 @@ DISPLAY_METRICS = (
 ROLLING = "laeq_rolling"
 """The energy mean over the last ``window_s``, from the meter's own integration."""
 METRICS = (*DISPLAY_METRICS, ROLLING)
+LIMIT = "limit"
+"""The metric of a rule that watches a limit: its quantity is the limit's."""
 RUNNING_METRICS = frozenset({"leq", "le", "lmax", "lmin", "lpeak", "ln1", "ln2", "ln3", "ln4", "ln5"})
 """Figures of the whole measurement: a new measurement begins them anew, and without one they mean nothing."""
 EXTREMES = frozenset({"lmax", "lmin", "lpeak", "le"})
@@ -25,6 +27,8 @@ GAP_INTERVALS = 3.0
 LEAST_GAP_RESET_S = 60.0
 SAMPLES_PER_DELAY = 3.0
 """A delay is only worth its name when so many samples fall into it."""
+LIMIT_INTERVAL_S = 1.0
+"""What minutes are worth that are made from readings of the display depends on how many there are."""
 SAME_DB = 0.05
 """Levels have a resolution of 0.1 dB: closer than this is equal."""
 
@@ -75,6 +79,20 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """The limit that a rule watches."""
+
+    limit_id: int
+    name: str
+    label: str
+    """The quantity with its period, such as LAeq,15min."""
+    warns: bool = False
+    """Tells as soon as a running period cannot come out well any more."""
+    has_ended_periods: bool = True
+    """False for a rolling limit, which is judged at every minute."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of one unit; levels in dB, times in s."""
 
@@ -114,6 +132,8 @@ class Rule:
     """Counts the changes that make earlier evidence worthless."""
     interval_s: float = 1.0
     """Usual time between two samples; what is a gap follows from it."""
+    limit: Watched | None = None
+    """Thresholds and hours are then the limit's."""
     clear_level_db: float = field(init=False, default=0.0)
     off_delay_s: float = field(init=False, default=0.0)
     max_gap_s: float = field(init=False, default=LEAST_GAP_S)
@@ -182,6 +202,8 @@ def wanted_interval_s(rule: Rule, idle_s: float) -> float:
 
     A rule without a delay acts on every sample, so it is read as often as the meter allows (0).
     """
+    if rule.limit is not None:
+        return min(idle_s, LIMIT_INTERVAL_S)
     if rule.metric == ROLLING:
         return min(idle_s, rule.window_s / 30.0)
     shortest_s = min(rule.duration_s, rule.off_delay_s) if rule.off_delay_s > 0 else rule.duration_s
@@ -190,6 +212,8 @@ def wanted_interval_s(rule: Rule, idle_s: float) -> float:
 
 def in_words(rule: Rule, level_name: str) -> str:
     """The rule as a sentence: what raises the alarm and what ends it."""
+    if rule.limit is not None:
+        return _limit_in_words(rule, rule.limit)
     verbs = {
         Comparison.GREATER: ("above {t}", "at or below {c}"),
         Comparison.AT_LEAST: ("at or above {t}", "below {c}"),
@@ -205,6 +229,19 @@ def in_words(rule: Rule, level_name: str) -> str:
     alarm = f"{level_name} {begins}{_for(rule.duration_s)}"
     red = "" if rule.red_threshold_db is None else f", red beyond {rule.red_threshold_db:.1f} dB"
     return f"alarm when {alarm}{red}; clears {ends}{_for(rule.off_delay_s)}"
+
+
+def _limit_in_words(rule: Rule, watched: Watched) -> str:
+    red_db = rule.threshold_db if rule.red_threshold_db is None else rule.red_threshold_db
+    begins = "at or above" if rule.comparison is Comparison.AT_LEAST else "above"
+    text = f"alarm when {watched.label} of limit {watched.name} is judged {begins} {red_db:.1f} dB"
+    if not watched.has_ended_periods:
+        ends = "below" if rule.comparison is Comparison.AT_LEAST else "at or below"
+        clear_db = rule.clear_level_db
+        return f"{text}{_for(rule.duration_s)}; clears {ends} {clear_db:.1f} dB{_for(rule.off_delay_s)}"
+    if watched.warns:
+        text += f"; amber beyond {rule.threshold_db:.1f} dB, both as soon as nothing can take it back"
+    return f"{text}{_for(rule.duration_s)}; clears with a period that keeps it"
 
 
 def _for(seconds: float) -> str:

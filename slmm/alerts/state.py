@@ -84,6 +84,9 @@ class State:
     occurrences: int = 0
     """Breaches counted on the last event, its onset included."""
 
+    judged_until_s: float | None = None
+    """Of a rule that watches a limit: up to when it was judged, so that nothing is judged twice or left out."""
+
     def as_json(self) -> dict[str, Any]:
         """For the database."""
         return asdict(self)
@@ -97,6 +100,7 @@ class State:
             breach_at_s=self.breach_at_s + by_s,
             peak_at_s=self.peak_at_s + by_s,
             last_onset_s=None if self.last_onset_s is None else self.last_onset_s + by_s,
+            judged_until_s=None if self.judged_until_s is None else self.judged_until_s + by_s,
         )
 
     @classmethod

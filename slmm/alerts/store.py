@@ -78,6 +78,8 @@ def rule_of(row: RuleRow, zone: str, holidays: HolidayCalendar, interval_s: floa
 
 def name_of(rule: Rule, labels: Labels) -> str:
     """What the rule's quantity is called at this unit."""
+    if rule.limit is not None:
+        return rule.limit.label
     return level_name(rule.metric, labels.frequency_weighting, labels.time_weighting, labels.percentiles, rule.window_s)
 
 
@@ -99,6 +101,8 @@ def rule_facts(rule: Rule, labels: Labels) -> dict[str, Any]:
         "window_s": rule.window_s if rule.metric == "laeq_rolling" else None,
         "remind_after_s": list(rule.remind_after_s),
         "version": rule.version,
+        "limit_id": None if rule.limit is None else rule.limit.limit_id,
+        "limit_name": None if rule.limit is None else rule.limit.name,
         "words": in_words(rule, name),
     }
 

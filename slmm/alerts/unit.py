@@ -8,15 +8,18 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from slmm.alerts import machine, watchdog
 from slmm.alerts.clock import SteadyClock
+from slmm.alerts.limitrule import Closing, LimitFollower, Sample
 from slmm.alerts.rolling import ExposureWindow, StreamWindow
-from slmm.alerts.rules import ROLLING, RUNNING_METRICS, Rule, Source, wanted_interval_s
+from slmm.alerts.rules import LIMIT, ROLLING, RUNNING_METRICS, Rule, Source, wanted_interval_s
 from slmm.alerts.schedule import FOREVER, Window
 from slmm.alerts.state import IDLE, Change, ChangeKind, EndReason, Phase, State, Step
 from slmm.events import Levels, Reading, RunState, StreamedLevels
+from slmm.limits.standing import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ NEW_RUN_FLAGS = frozenset({"lmax_fell", "lmin_rose", "le_fell"})
 QUALITY_FLAGS = frozenset({"over", "under"})
 LOOK_AGAIN_S = 86_400.0
 """A schedule that is not in force is looked at again after this time."""
-STREAMED_METRICS = frozenset({"lp", ROLLING})
+STREAMED_METRICS = frozenset({"lp", ROLLING, LIMIT})
 UNWRITTEN = frozenset({ChangeKind.PENDING, ChangeKind.DROPPED})
 
 
@@ -50,6 +53,8 @@ class Record:
     event_uid: str | None
     flags: tuple[str, ...] = ()
     actor: str | None = None
+    detail: str | None = None
+    """A sentence in place of the rule in words."""
     key: str = field(default_factory=lambda: secrets.token_hex(12))
     """Written once only, however often it is tried."""
 
@@ -75,10 +80,20 @@ class RuleRun:
         """In steady seconds, how long ``window`` is the answer; nothing is known yet."""
         self.stream: StreamWindow | None = StreamWindow(rule.window_s) if rule.metric == ROLLING else None
         self.exposure: ExposureWindow | None = ExposureWindow(rule.window_s) if rule.metric == ROLLING else None
-        self.needs_stream = rule.metric == ROLLING and rule.source is Source.STREAM
+        self.needs_stream = rule.metric in (ROLLING, LIMIT) and rule.source is Source.STREAM
+        self.follower: LimitFollower | None = None
+        """Of a rule that watches a limit."""
 
-    def apply(self, outcome: Step, flags: tuple[str, ...] = (), actor: str | None = None) -> list[Record]:
-        """Take over a new state; what is to be written down."""
+    def apply(
+        self,
+        outcome: Step,
+        flags: tuple[str, ...] = (),
+        actor: str | None = None,
+        *,
+        rule: Rule | None = None,
+        detail: str | None = None,
+    ) -> list[Record]:
+        """Take over a new state; what is to be written down, on the terms of *rule* if they differ."""
         state, changes = outcome
         if state is not self.state:
             self.is_dirty = True
@@ -87,7 +102,7 @@ class RuleRun:
             if change.kind is ChangeKind.ONSET:
                 self.event_uid = secrets.token_hex(16)
             if change.kind not in UNWRITTEN:
-                records.append(Record(self.rule, change, self.event_uid, flags, actor))
+                records.append(Record(rule or self.rule, change, self.event_uid, flags, actor, detail))
         self.state = state
         return records
 
@@ -125,6 +140,8 @@ class UnitAlerts:
         is_measuring = reading.run_state is RunState.MEASURING
         flags = tuple(flag for flag in reading.flags if flag in QUALITY_FLAGS) if reading.flags else ()
         for run in self.runs.values():
+            if run.rule.limit is not None:
+                continue
             level_db = self._level(run, levels, at_s, is_measuring=is_measuring)
             if level_db is not None:
                 records += self._judge(run, at_s, level_db, flags)
@@ -176,6 +193,35 @@ class UnitAlerts:
             if level_db is not None:
                 records += self._judge(run, at_s, level_db, ())
         return records, is_back
+
+    def take_limit(self, limit_id: int, watch: Watch, until: datetime, known_from: datetime) -> list[Record]:
+        """The minutes of this unit up to *until* are known: what that means for the rules that watch a limit."""
+        records: list[Record] = []
+        for run in self.runs.values():
+            if run.follower is None or run.rule.limit is None or run.rule.limit.limit_id != limit_id:
+                continue
+            try:
+                for item in run.follower.look(watch, until, known_from):
+                    records += self._judge_limit(run, item)
+                self._remember_judged(run, run.follower)
+            except Exception as error:
+                if run.error is None:
+                    logger.exception("rule %d of %s cannot be judged", run.rule.rule_id, self.unit_id)
+                run.error = f"cannot be judged: {error}"
+        return records
+
+    def _judge_limit(self, run: RuleRun, item: Sample | Closing) -> list[Record]:
+        at_s = self._clock.steady_s(item.at)
+        if isinstance(item, Closing):
+            return run.apply(machine.close_window(run.rule, run.state, at_s))
+        outcome = machine.step(item.rule, run.state, at_s, item.level_db)
+        return run.apply(outcome, item.flags, rule=item.rule, detail=item.detail)
+
+    def _remember_judged(self, run: RuleRun, follower: LimitFollower) -> None:
+        until_s = self._clock.steady_s(follower.judged_until)
+        if run.state.judged_until_s != until_s:
+            run.state = replace(run.state, judged_until_s=until_s)
+            run.is_dirty = True
 
     def _judge(self, run: RuleRun, at_s: float, level_db: float, flags: tuple[str, ...]) -> list[Record]:
         try:
@@ -254,6 +300,8 @@ class UnitAlerts:
 
     def is_in_force(self, run: RuleRun, at_s: float) -> bool:
         """Whether a rule's hours are now."""
+        if run.follower is not None:
+            return run.follower.timetable.hours_at(self._clock.instant(at_s)) is not None
         if run.window_from_s <= at_s < run.window_until_s:
             return run.window is not None
         return run.rule.schedule.is_always or run.rule.schedule.window_at(self._clock.instant(at_s)) is not None

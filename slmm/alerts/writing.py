@@ -109,6 +109,8 @@ class Writer:
         if event is None:
             return None
         self._take_peak(event, change.state)
+        if record.detail is not None and change.kind in (ChangeKind.ESCALATED, ChangeKind.REALARM):
+            event.detail = record.detail
         match change.kind:
             case ChangeKind.ESCALATED:
                 event.severity = Severity.RED
@@ -151,6 +153,7 @@ class Writer:
             is_latched=False,
             occurrences=1,
             flags=",".join(record.flags) or None,
+            detail=record.detail,
         )
         self._session.add(event)
         self._session.flush()

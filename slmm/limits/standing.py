@@ -130,10 +130,16 @@ class Watch:
         other._recent = self._recent.copy()
         return other
 
-    def ended(self, until: datetime) -> list[Judgement]:
+    @property
+    def heard_until(self) -> datetime | None:
+        """The end of the newest piece; None before the first."""
+        return None if self._newest is None else self._newest.ends_at
+
+    def ended(self, until: datetime) -> list[tuple[Due, Judgement]]:
         """The last two periods as far as they had ended by then, judged, by time; of rolling limits none."""
         runs = [run for run in (self._before, self._run) if run is not None and run.due.ends_at <= until]
-        return [found for found in (run.final() for run in runs) if found is not None]
+        found = [(run.due, run.final()) for run in runs]
+        return [(due, judgement) for due, judgement in found if judgement is not None]
 
     def standing(self, now: datetime, *, now_db: float | None = None, residual_db: float | None = None) -> Standing:
         """The answer for this moment, which never goes back.

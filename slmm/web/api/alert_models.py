@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
-from slmm.alerts.rules import METRICS
+from slmm.alerts.rules import LIMIT, METRICS
 from slmm.web.api.channel_models import Delivery
 from slmm.web.api.fields import Clock, Input, Level, Prose, Text, UnitId, Zone
 from slmm.web.api.models import Ok
@@ -40,7 +49,7 @@ def _pauses(value: str) -> str:
 
 _LIST = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 Listed = Annotated[str, BeforeValidator(_listed), AfterValidator(lambda text: _printable(text)), _LIST]
-Metric = Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
+Metric = Annotated[str, Field(json_schema_extra={"enum": [*METRICS, LIMIT]})]
 Decibels = Annotated[float, Field(ge=LEAST_DB, le=MOST_DB, allow_inf_nan=False, description="dB")]
 Margin = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, description="dB")]
 Delay = Annotated[int, Field(ge=0, le=MOST_DELAY_S, description="Seconds")]
@@ -55,8 +64,8 @@ def _printable(value: str) -> str:
 
 
 def _metric(value: str) -> str:
-    if value not in METRICS:
-        raise ValueError(f"one of {', '.join(METRICS)}")
+    if value not in METRICS and value != LIMIT:
+        raise ValueError(f"one of {', '.join(METRICS)}, or {LIMIT} with a limit_id")
     return value
 
 
@@ -95,13 +104,32 @@ class RuleChange(Input):
     escalate_after_s: Annotated[int, Field(ge=60, le=604_800, description="Seconds")] | None = None
     escalation_channels: Annotated[Listed, Field(max_length=255)] | None = None
     escalation_recipients: Annotated[Listed, Field(max_length=4000)] | None = None
+    limit_id: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
+        None, description="Watch this limit of the unit: quantity, periods, hours and thresholds are then the limit's"
+    )
+    limit_warns: bool = Field(
+        False, description="With limit_id: tell as soon as a running period cannot come out well any more"
+    )
     enabled: bool = True
+
+
+def _threshold_is_optional(schema: dict[str, Any]) -> None:
+    schema["required"] = [name for name in schema.get("required", []) if name != "threshold_db"]
 
 
 class NewRule(RuleChange):
     """A rule to make; what is left out gets its default, which is that of 0.4.0 where it had one."""
 
-    threshold_db: Decibels
+    model_config = ConfigDict(json_schema_extra=_threshold_is_optional)
+
+    threshold_db: Decibels = Field(description="dB; may be left out with limit_id only")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _limit_has_thresholds(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("limit_id") is not None:
+            return {"threshold_db": 0.0, **values}
+        return values
 
 
 class RulePath(BaseModel):
@@ -231,6 +259,8 @@ class Rule(BaseModel):
     escalate_after_s: int | None
     escalation_channels: str | None
     escalation_recipients: str | None
+    limit_id: int | None
+    limit_warns: bool
     enabled: bool
     version: int
     created_at: str
