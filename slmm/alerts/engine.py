@@ -46,8 +46,7 @@ TICK_SLICE = 100
 LIMITS = watchdog.Limits()
 NO_DEMAND = Demand()
 
-DemandChanged = Callable[[str, Demand], None]
-"""Called with a unit and what its rules want of its feed."""
+DemandChanged = Callable[[str, Demand], None]  # a unit, and what its rules want of its feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,18 +386,10 @@ class AlertEngine:
         return store.rule_facts(rule, self._board.status(rule.unit_id).labels)
 
     def _wishes(self, rule: Rule) -> Wishes:
-        return Wishes(
-            tuple(targets_of(rule.channels, rule.recipients, self.takes_recipients)),
-            rule.remind_after_s,
-            rule.escalate_after_s,
-            tuple(
-                targets_of(
-                    rule.escalation_channels or rule.channels,
-                    rule.escalation_recipients,
-                    self.takes_recipients,
-                )
-            ),
-        )
+        told = targets_of(rule.channels, rule.recipients, self.takes_recipients)
+        channels = rule.escalation_channels or rule.channels
+        later = targets_of(channels, rule.escalation_recipients, self.takes_recipients)
+        return Wishes(tuple(told), rule.remind_after_s, rule.escalate_after_s, tuple(later))
 
     def _now(self) -> datetime:
         return self.clock.instant(self.clock.now_s())

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from slmm.acoustics.quality import Bound
 from slmm.alerts.rules import Comparison, Rule, Severity, Watched
 from slmm.limits.calendar import Timetable
-from slmm.limits.rows import Row
+from slmm.limits.rows import Noisiest, Row, Whole
 from slmm.limits.standing import Standing, Watch
 from slmm.limits.verdict import MAXIMA, Judgement, exceeds, shown
 from slmm.limits.words import Verdict
@@ -177,7 +177,7 @@ def _flags(judgement: Judgement) -> tuple[str, ...]:
 def period_s(timetable: Timetable, row: Row) -> float:
     """How long the periods of a row usually are, in s."""
     period = timetable.limit.period_of(row)
-    if period.kind in ("whole", "noisiest"):
+    if isinstance(period, Whole | Noisiest):
         return (row.ends_min - row.begins_min) * 60.0
     return float(period.length_s)
 
