@@ -21,7 +21,7 @@ from slmm.events import Labels
 from slmm.record.frame_table import FrameTable, checked_levels
 from slmm.record.history import History, check_span, percent_of
 from slmm.record.store import Store
-from slmm.record.summary import Summaries
+from slmm.record.summary import ALL_PARTS, Summaries
 from slmm.record.tables import LINE_END, PeriodTable, Style, Table, about
 
 FRAMES, SUMMARY = "frames", "summary"
@@ -96,7 +96,7 @@ def _summary(
         Span(order.from_at, order.until_at),
         order.metrics or PERIOD_METRICS,
         labels,
-        order.period,
+        "T" if order.period == ALL_PARTS else order.period,
         lambda asked: len(periods),
         {**told, "periods": order.period, "exclusions": _told(excluded)},
         excluded,

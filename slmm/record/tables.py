@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from slmm.acoustics.energy import rounded, rounded_up
 from slmm.acoustics.intervals import PeriodLevels, Span
-from slmm.acoustics.levels import period_name
+from slmm.acoustics.levels import level_name, period_name
 from slmm.acoustics.periods import Period
-from slmm.acoustics.quality import flag_names
+from slmm.acoustics.quality import Bound, flag_names
 from slmm.events import Labels
 from slmm.record.history import History, percent_of, value_of
 from slmm.record.partitions import KEY, TABLES
@@ -136,7 +136,7 @@ def about(
     """What is to be said about any export of a unit."""
     zone = history.zone(unit_id)
     local = [at.astimezone(ZoneInfo(zone)).isoformat() for at in (span.starts_at, span.ends_at)]
-    base = f"L{labels.frequency_weighting or ''}{labels.time_weighting or ''}"
+    base = level_name("lp", labels.frequency_weighting, labels.time_weighting)
     return {
         "unit": unit_id,
         "what": what,
@@ -148,11 +148,11 @@ def about(
         "time_weighting": labels.time_weighting or "not known",
         "times": "UTC, local_time in the zone above; a period is labelled by its end",
         "ln": (
-            f"LN is the highest class of 0.1 dB that at least N % of the samples reach or exceed, from {base or 'Lp'}"
+            f"LN is the highest class of 0.1 dB that at least N % of the samples reach or exceed, from {base}"
             " samples; counts are added, LN never averaged"
         ),
         "missing": "empty is not known, and is neither zero nor an average; LAeq is over the valid time, see coverage",
-        "bound": "> lower bound (over range), < upper bound (under range), = neither",
+        "bound": "> lower bound (over range), < upper bound (under range)",
         "sources": "poll: readings of the display; stream: 100 ms (DRD); sd: intervals stored on the SD card; mixed",
         "layout": TEXT_FORMAT,
         "made_by": f"SLMM {version}",
@@ -168,7 +168,7 @@ _TIMES = (
 _QUALITY = (
     Column("coverage_percent", Kind.NUMBER, "valid part of the period in %"),
     Column("judged", Kind.YES_NO, "1: enough of it is known to be held against a limit (75 %)"),
-    Column("bound", Kind.TEXT, "what laeq says of the truth"),
+    Column("bound", Kind.TEXT, "> or <: laeq is a lower or an upper bound"),
     Column("flags", Kind.TEXT, "what happened in it"),
     Column("source", Kind.TEXT, "where the levels are from"),
     Column("uncertainty_db", Kind.LEVEL, "of laeq from polled readings, expanded (k = 2), dB; empty: integrated"),
@@ -251,7 +251,7 @@ class PeriodTable:
             *(None if value is None else rounded(value) for value in values),
             round(levels.coverage * 100.0, 2),
             levels.is_judged(),
-            levels.bound.value,
+            None if levels.bound is Bound.NONE else levels.bound.value,
             " ".join(flag_names(levels.flags)),
             source,
             None if levels.uncertainty_db is None else rounded_up(levels.uncertainty_db),

@@ -136,7 +136,12 @@ def read_summary(path: UnitPath, query: SummaryQuery) -> dict[str, Any]:
     days = list(dict.fromkeys(period.date for period in periods)) if has_ratings else []
     excluded = _exclusions(unit_id, periods)
     answer = history.store.in_pool(
-        views.summary_view, found, summaries.ratings(unit_id, days), query.least_coverage, _labels(unit_id)
+        views.summary_view,
+        found,
+        summaries.ratings(unit_id, days),
+        query.least_coverage,
+        _labels(unit_id),
+        history.now(),
     )
     return {
         "status": "ok",

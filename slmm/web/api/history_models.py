@@ -168,6 +168,7 @@ class PeriodSummary(Figures):
     date: str = Field(description="The local date it starts on")
     starts_at: str
     ends_at: str
+    is_open: bool = Field(description="Not over yet")
     duration_s: float
     valid_s: float
     received_s: float

@@ -98,13 +98,14 @@ def _figures(levels: PeriodLevels, least_coverage: float) -> dict[str, Any]:
     }
 
 
-def _summary(summary: Summary, least_coverage: float) -> dict[str, Any]:
+def _summary(summary: Summary, least_coverage: float, now: datetime) -> dict[str, Any]:
     levels, other = summary.levels, summary.as_recorded
     return {
         "period": summary.name,
         "date": summary.date.isoformat(),
         "starts_at": timestamp(levels.starts_at),
         "ends_at": timestamp(levels.ends_at),
+        "is_open": levels.ends_at > now,
         "duration_s": levels.expected_s,
         "valid_s": round(levels.valid_s, 1),
         "received_s": round(levels.received_s, 1),
@@ -116,11 +117,11 @@ def _summary(summary: Summary, least_coverage: float) -> dict[str, Any]:
 
 
 def summary_view(
-    found: Sequence[Summary], ratings: Sequence[Ratings], least_coverage: float, labels: Labels
+    found: Sequence[Summary], ratings: Sequence[Ratings], least_coverage: float, labels: Labels, now: datetime
 ) -> dict[str, Any]:
     """The periods, the days' ratings, and what everything is called."""
     return {
-        "periods": [_summary(each, least_coverage) for each in found],
+        "periods": [_summary(each, least_coverage, now) for each in found],
         "ratings": [
             {
                 "date": each.date.isoformat(),
@@ -132,9 +133,15 @@ def summary_view(
             }
             for each in ratings
         ],
-        "names": _names(FIGURES, labels, found[0].name if found else ""),
+        "names": _names(FIGURES, labels, _common_name(found)),
         "ln_base": _base(labels),
     }
+
+
+def _common_name(found: Sequence[Summary]) -> str:
+    """T, as the standards call it, where the periods are not all of one kind."""
+    names = {each.name for each in found}
+    return names.pop() if len(names) == 1 else "T"
 
 
 def exceedances_view(found: Exceedances, threshold: Threshold, step_s: int, labels: Labels) -> dict[str, Any]:
@@ -175,7 +182,7 @@ def allowance_view(found: Allowance, span: Span, as_of: datetime) -> dict[str, A
         "as_of": timestamp(as_of),
         "used_percent": rounded(found.used_ratio * 100.0),
         "used_at_most_percent": None if found.used_at_most is None else rounded(found.used_at_most * 100.0),
-        "rest_s": found.rest_s,
+        "rest_s": round(found.rest_s, 1),
         "rest_level_db": found.rest_level_db,
         "is_lost": found.is_lost,
         "exhausted_in_s": None if found.exhausted_in_s is None else round(found.exhausted_in_s, 1),
