@@ -310,7 +310,7 @@ class Evidence:
         report.findings += in_pool(verification.check_unsealed, data_dir, standing, report.findings, young_s)
         if any(found.what in (What.MISSING, What.UNSEALED) for found in report.findings):
             self.catch_up()  # retention may have removed it meanwhile, or it was sealed since
-            verification.drop_outdated(report, self._known())
+            verification.drop_outdated(report, self.chain.standing(with_blocks=False))
 
 
 def check_minutes(
