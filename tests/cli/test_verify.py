@@ -23,6 +23,7 @@ from slmm.record.office import RecordOffice
 from slmm.record.periods import Made
 from slmm.storage.database import Database
 from slmm.storage.upgrade import MIGRATIONS, upgrade
+from tests.cli.conftest import TOP
 from tests.record.sealed import HOUR, TEN, UNITS, minute, put
 from tests.server import RunningServer
 
@@ -154,6 +155,21 @@ def test_a_minute_changed_in_the_record_is_named(data_dir: Path) -> None:
         connection.execute("update minutes set lmax = lmax - 3 where starts_at = '2026-11-21 10:07:00'")
     told = look(data_dir)
     assert (told.code, told.texts) == (1, ["north, the minute from 2026-11-21 10:07 UTC changed"])
+
+
+def test_the_chain_can_be_checked_with_what_the_docs_show(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = (TOP / "docs" / "evidence.md").read_text().partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(data_dir.parent)
+    names: dict[str, Any] = {}
+    exec(shown, names)
+    names["database"].close()
+    assert capsys.readouterr().out.strip() == look(data_dir).report["head"]
+    change(data_dir / "slmm.db", "update seals set size_bytes = size_bytes + 1 where id = 4")
+    with pytest.raises(AssertionError, match="4"):
+        exec(shown, names)
+    names["database"].close()
 
 
 def test_a_record_that_is_gone_is_missing(data_dir: Path) -> None:
