@@ -17,6 +17,7 @@ from slmm.cli.output import say
 
 COLUMNS = ("timestamp", "lp", "leq", "lmax", "ln1", "ln2")
 PIECE_BYTES = 65_536
+TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxml", "parquet": "application/vnd.apache.parquet"}
 MADE_WITHIN_S = 1800.0
 """Before the first byte of an XLSX or Parquet file the whole file has been made."""
 
@@ -63,6 +64,8 @@ def export(
     if form != "csv" and output is None and sys.stdout.isatty():
         raise click.UsageError(f"{form} is no text for a terminal; name a file with -o")
     with service.open("GET", f"/{unit}/export", within_s=MADE_WITHIN_S, params={**given, "format": form}) as answer:
+        if not answer.headers.get("Content-Type", "").startswith(TYPES[form]):
+            raise ServiceError(f"what answers at {service.url} is no SLMM", 404)
         if output is None:
             _copy(answer, sys.stdout.buffer, service)
             return

@@ -38,8 +38,8 @@ LONG = timedelta(days=60)
 LONGEST_FOR_SHOWN = timedelta(days=7)
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 PERIOD_METRICS = ("laeq", "lmax", "lmin", "lpeak")
-_LN = re.compile(r"l([1-9]\d?)")
-_STEP = re.compile(r"(\d{1,6})(s|min|h|d)?")
+_LN = re.compile(r"l([1-9][0-9]?)")
+_STEP = re.compile(r"([0-9]{1,6})(s|min|h|d)?")
 _UNITS_S = {"": 1, "s": 1, "min": MINUTE_S, "h": 3600, "d": DAY_S}
 
 
