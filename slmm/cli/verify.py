@@ -84,8 +84,9 @@ def _database(settings: Settings) -> Iterator[Database]:
     if file is not None:
         if not file.is_file():
             raise Invalid(f"there is no database at {file}")
-        # A file that nobody may write to cannot have the helpers beside it that WAL asks for.
-        frozen = "" if os.access(file.parent, os.W_OK) else "&immutable=1"
+        # Where nobody may write, the helpers that WAL asks for cannot be made; a log that is there has to be read.
+        is_frozen = not os.access(file.parent, os.W_OK) and not file.with_name(f"{file.name}-wal").exists()
+        frozen = "&immutable=1" if is_frozen else ""
         url = f"sqlite:///file:{quote(str(file.resolve()))}?mode=ro&uri=true{frozen}"
     with store.told(settings):
         database = Database(create_engine(url, **engine_options(url)))
@@ -198,7 +199,7 @@ def _tell(report: Report, settings: Settings) -> None:
         show_marked("changed", "red", finding.text + sealed)
     for sentence in report.unchecked:
         show_marked("unknown", "yellow", f"not checked: {sentence}")
-    hours = "" if report.hours is None else f", and the minutes of {report.hours} hours,"
+    hours = f", and the minutes of {report.hours} hours," if report.hours else ""
     of_all = f"{report.files} files with {report.size_bytes} bytes{hours}"
     if report.verdict is Verdict.UNCHANGED:
         show_marked("ok", "green", f"{of_all} in {settings.data_dir} are as they were sealed")
