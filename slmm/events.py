@@ -278,6 +278,16 @@ class AlertChange:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsStanding:
+    """Where the limits of a unit stand, for who watches."""
+
+    unit_id: str
+    at: datetime
+    limits: tuple[Mapping[str, Any], ...]
+    """Each as the REST interface shows it; all of the unit that are switched on."""
+
+
+@dataclass(frozen=True, slots=True)
 class MinuteMade:
     """A minute of a unit is over and on record, or was made anew with what its SD card told."""
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.gevent import GeventScheduler
 
+from slmm.alerts.limitwatch import LimitWatch
 from slmm.alerts.office import AlertOffice
 from slmm.alerts.unit import Demand
 from slmm.errors import Conflict, Standby
@@ -57,6 +58,7 @@ PRUNE_EVERY = timedelta(minutes=10)
 LOG_EVERY_S = 2
 SHELVES_EVERY_S = 5
 MINUTES_EVERY_S = 2
+LIMITS_EVERY_S = 2
 MOVE_EVERY_S = 900
 SEAL_EVERY_S = 30
 RECHECK_EVERY_S = 10
@@ -137,6 +139,10 @@ class Runtime:
         self.device_log = DeviceLog(database)
         self.runs = Runs(database, self.roster, self.board, fingerprint)
         self.remarks = RemarkBook(database)
+        self.limits = LimitWatch(
+            self.alerts.limit_book, self.alerts.engine, self.record, self.remarks, self.hub.watchers
+        )
+        self.alerts.limit_book.changed = self.limits.changed
         self.calibrations = CalibrationBook(database)
         self.fingerprints = Fingerprints(database)
         self.operations = Operations()
@@ -196,6 +202,7 @@ class Runtime:
         self.runs.start()
         self.device_log.start()
         self.alerts.start(self._secret_box)
+        self.limits.start()
         self._start_scheduler()
         self.fleet.start()
         self.started_at = datetime.now(UTC)
@@ -209,6 +216,7 @@ class Runtime:
         self.started_at = None
         self.operations.stop()
         self.fleet.stop()
+        self.limits.stop()
         self.alerts.stop()
         if self._scheduler:
             self._scheduler.shutdown(wait=False)
@@ -280,6 +288,7 @@ class Runtime:
         self._scheduler.add_job(self.device_log.flush, "interval", seconds=LOG_EVERY_S)
         self._scheduler.add_job(self.alerts.inbox.expire_shelves, "interval", seconds=SHELVES_EVERY_S)
         self._scheduler.add_job(self.record.close_minutes, "interval", seconds=MINUTES_EVERY_S)
+        self._scheduler.add_job(self.limits.look, "interval", seconds=LIMITS_EVERY_S)
         self._scheduler.add_job(self.record.settle, "interval", seconds=SETTLE.total_seconds())
         self._scheduler.add_job(self.record.move_days, "interval", seconds=MOVE_EVERY_S)
         self._scheduler.add_job(self.evidence.catch_up_hours, "interval", seconds=SEAL_EVERY_S)

@@ -157,7 +157,7 @@ class LimitFollower:
             return None
         last = max(over, key=lambda hours: hours.ends_at)
         at = last.ends_at + timedelta(seconds=self._news_s(last.row))
-        if until < at or self._closed_at == at:
+        if until < at or at < self.judged_until or self._closed_at == at:
             return None
         self._closed_at = at
         return Closing(at)

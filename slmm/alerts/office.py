@@ -30,6 +30,7 @@ from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster
 from slmm.storage.history import trail
+from slmm.storage.limits import LimitBook
 from slmm.storage.models import IncidentRow, NotificationRow, TransitionRow
 from slmm.storage.secrets import SecretBox
 
@@ -73,6 +74,8 @@ class AlertOffice:
         limits = Limits(settings.alert_no_data_after_s, settings.alert_recover_s, settings.alert_startup_grace_s)
         options = EngineOptions(settings.monitor_idle_poll_interval, limits)
         self.engine = AlertEngine(database, roster, board, options, self.surroundings)
+        self.limit_book = LimitBook(database)
+        self.engine.limits = self.limit_book.known
         self.rules = Rulebook(database, self.engine)
         self.inbox = Inbox(database, self.engine, self.surroundings)
         self.people = People(database)
@@ -99,6 +102,7 @@ class AlertOffice:
         self.links = LinkMaker(self._settings.public_url, box.derived_key("acknowledgement links"))
         self.channels.load(box)
         self._channels_changed()
+        self.limit_book.load()
         self.engine.load()
         self.engine.start()
         self.outbox.start()

@@ -102,6 +102,11 @@ def alert_payload(change: events.AlertChange) -> Payload:
     }
 
 
+def limits_payload(event: events.LimitsStanding) -> Payload:
+    """Where the limits of a unit stand."""
+    return {"unit_id": event.unit_id, "timestamp": timestamp(event.at), "limits": [dict(each) for each in event.limits]}
+
+
 def unreachable_payload(change: events.ContactChange) -> Payload:
     """The one frame that says a meter is out of reach, and why."""
     return {

@@ -44,8 +44,12 @@ class Channel(StrEnum):
     """DRD, ten frames a second."""
     LOG = "log"
     ALERTS = "alerts"
+    LIMITS = "limits"
+    """Where limits stand; followed beside the levels, and by event streams alone: there it has a name."""
 
 
+CONFLATING = frozenset({Channel.LEVELS, Channel.STREAM, Channel.LIMITS})
+"""Of these only the newest matters to who is far behind."""
 WatchersChanged = Callable[[Channel, str, int], None]
 
 
@@ -57,11 +61,13 @@ class Audience:
     units: frozenset[str] | None
     """None: all units, also those to come."""
     with_notices: bool = False
+    with_limits: bool = False
 
     @property
     def channels(self) -> tuple[Channel, ...]:
         """What it gets of each unit."""
-        return (self.channel, Channel.NOTICES) if self.with_notices else (self.channel,)
+        beside = [Channel.NOTICES] if self.with_notices else []
+        return (self.channel, *beside, *([Channel.LIMITS] if self.with_limits else []))
 
 
 class Hub:
@@ -114,6 +120,7 @@ class Hub:
             (signals.operation_changed, self.on_operation),
             (signals.logged, self.on_log),
             (signals.alert_changed, self.on_alert),
+            (signals.limits_stood, self.on_limits),
             (signals.roster_changed, self.on_roster),
         ]
 
@@ -150,13 +157,14 @@ class Hub:
         resume: str = "",
         with_notices: bool = False,
         with_roster: bool = True,
+        with_limits: bool = False,
         owner: str = "",
     ) -> Viewer:
         """Follow one channel of *units* (None: all, also those to come), from the id *resume* on.
 
         *owner* names the right by which it is done, for ``end_of``. Raises NotFound for a unit without feeds.
         """
-        audience = Audience(channel, None if units is None else frozenset(units), with_notices)
+        audience = Audience(channel, None if units is None else frozenset(units), with_notices, with_limits)
         found = self._feeds[channel]
         followed = sorted(found if audience.units is None else audience.units)
         for unit_id in followed:
@@ -166,6 +174,8 @@ class Hub:
         if with_notices:
             feeds += [self._feeds[Channel.NOTICES][unit_id] for unit_id in followed]
             feeds += [self._roster] if with_roster else []
+        if with_limits:
+            feeds += [self._feeds[Channel.LIMITS][unit_id] for unit_id in followed]
         viewer = Viewer(feeds, form, boot=self.boot, resume=resume, owner=owner)
         viewer.last_sent_s = time.monotonic()
         for feed in feeds:
@@ -222,7 +232,7 @@ class Hub:
         if unit_id in self._feeds[Channel.LEVELS]:
             return
         for channel, feeds in self._feeds.items():
-            feed = feeds[unit_id] = Feed(unit_id, conflates=channel in (Channel.LEVELS, Channel.STREAM))
+            feed = feeds[unit_id] = Feed(unit_id, conflates=channel in CONFLATING)
             self._followers[feed] = {}
         for viewer in list(self._all_units):
             audience = self._viewers[viewer]
@@ -273,6 +283,10 @@ class Hub:
         """Receiver of ``alert_changed``: for pages among their notices, and for those who follow alerts alone."""
         for channel in (Channel.NOTICES, Channel.ALERTS):
             self._publish(self._feed(channel, event.unit_id), encoding.alert_payload(event), "alert")
+
+    def on_limits(self, sender: str, event: events.LimitsStanding) -> None:
+        """Receiver of ``limits_stood``."""
+        self._publish(self._feed(Channel.LIMITS, event.unit_id), encoding.limits_payload(event), "limits")
 
     def on_log(self, sender: str, event: events.LogEntry) -> None:
         """Receiver of ``logged``: one line more in a device's log."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slmm import signals
+from slmm.acoustics.intervals import Interval
 from slmm.errors import DiskTrouble
 from slmm.events import MinuteMade
 from slmm.record.historian import Historian
@@ -73,6 +74,15 @@ class RecordOffice:
         """Write what is left and close."""
         self.historian.stop()
         self.store.close()
+
+    @property
+    def made_until(self) -> datetime | None:
+        """Up to when minutes have been made; None before the record is open, and before the first."""
+        return self._mark
+
+    def minutes(self, unit_id: str, from_at: datetime, until_at: datetime) -> list[Interval]:
+        """The minutes of a unit within a span, by time; raises DiskTrouble."""
+        return self.rollup.minutes(unit_id, from_at, until_at)
 
     def problems(self) -> list[str]:
         """What is wrong, in sentences; empty while everything is recorded."""

@@ -56,8 +56,15 @@ class LimitBook:
     def __init__(self, database: Database, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.changed: Callable[[str], None] = lambda unit_id: None
         """Called with a unit after its limits have changed."""
+        self.known: dict[int, KeptLimit] = {}
+        """All that can be read, by number, in memory; see ``load``."""
         self._database = database
         self._now = now
+
+    def load(self) -> None:
+        """Read all of them into memory."""
+        self.known.clear()
+        self.known.update({kept.limit_id: kept for kept in self.all()})
 
     def all(self, unit_id: str | None = None) -> list[KeptLimit]:
         """The limits of a unit, or of all; one that cannot be read any more is left out."""
@@ -102,9 +109,7 @@ class LimitBook:
             session.flush()
             return row
 
-        kept = _kept(self._written(work, unit_id, limit.name))
-        self.changed(unit_id)
-        return kept
+        return self._changed(_kept(self._written(work, unit_id, limit.name)))
 
     def change(
         self,
@@ -141,9 +146,7 @@ class LimitBook:
             session.flush()
             return row
 
-        kept = _kept(self._written(work, unit_id, limit.name if limit else ""))
-        self.changed(unit_id)
-        return kept
+        return self._changed(_kept(self._written(work, unit_id, limit.name if limit else "")))
 
     def remove(self, unit_id: str, limit_id: int) -> None:
         """Forget a limit; raises NotFound, and Conflict while an alert rule refers to it."""
@@ -159,7 +162,14 @@ class LimitBook:
             session.delete(row)
 
         self._database.write(work)
+        self.known.pop(limit_id, None)
         self.changed(unit_id)
+
+    def _changed(self, kept: KeptLimit) -> KeptLimit:
+        if self.known.get(kept.limit_id) != kept:
+            self.known[kept.limit_id] = kept
+            self.changed(kept.unit_id)
+        return kept
 
     def _written(self, work: Callable[[Session], LimitRow], unit_id: str, name: str) -> LimitRow:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from slmm.errors import Invalid, NotFound
@@ -144,6 +144,16 @@ class RemarkBook:
         )
         rows = self._database.read(lambda session: list(session.scalars(query)))
         return [Exclusion(row.starts_at, row.ends_at, row.reason, row.made_by, row.text, row.id) for row in rows]
+
+    def exclusion_marks(self) -> dict[str, tuple[int, int]]:
+        """Of each unit how many exclusions hold and which is the newest: another when they are others."""
+        query = (
+            select(RemarkRow.unit_id, func.count(RemarkRow.id), func.max(RemarkRow.id))
+            .where(RemarkRow.excludes, RemarkRow.withdrawn_at.is_(None))
+            .group_by(RemarkRow.unit_id)
+        )
+        rows = self._database.read(lambda session: list(session.execute(query)))
+        return {unit_id: (count, newest) for unit_id, count, newest in rows}
 
 
 def _get(session: Session, unit_id: str, remark_id: int) -> RemarkRow:

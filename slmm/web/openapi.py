@@ -127,7 +127,7 @@ def new_app(import_name: str, **options: Any) -> OpenAPI:
     )
 
 
-_STREAM = "Server-Sent Events: unnamed events are frames, named ones status, alert, roster, heartbeat and error"
+_STREAM = "Server-Sent Events: unnamed events are frames, named ones status, alert, limits, roster, heartbeat and error"
 
 
 def _stream_operation(summary: str, *parameters: tuple[str, str, str]) -> dict[str, Any]:

@@ -95,6 +95,7 @@ def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_
             resume=resume,
             with_notices=with_notices,
             with_roster=asking.units is None,
+            with_limits=channel is Channel.LEVELS,
             owner=asking.key,
         )
 
