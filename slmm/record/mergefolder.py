@@ -1,0 +1,367 @@
+"""One folder of an SD card on its way into the record: its files read in order, placed, and their new rows written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmm.nl43.stored import StoredInterval, StoredKind
+from slmm.nl43.stored_header import StoredHeader
+from slmm.record import cardfile
+from slmm.record.alignment import AlignedInterval, ClockReading, JumpKind
+from slmm.record.cardfile import Fetched, Folder, ReadFile
+from slmm.record.cardledger import CardLedger, Stretch, known, seconds
+from slmm.record.cardlive import LiveRecord
+from slmm.record.historian import Historian
+from slmm.record.placing import Anchor, Certainty, Placement, Series, cut_off_s, place, reading_of
+from slmm.record.store import Connection, Store
+from slmm.storage.models import CardFileRow, RunRow
+from slmm.storage.runs import RunBook
+
+READ_WITHIN = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""Where within a stretch of Lp rows the clock counts as read, for the Leq intervals beside them."""
+CLOCK_NEAR = timedelta(days=3)
+_ALL_TIMES = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+Mask = NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class FileWork:
+    """A file of rows on its way."""
+
+    file: Fetched
+    row: CardFileRow
+    span: tuple[datetime, datetime] | None = None
+    """Of the rows that this version of the file brought."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """To be written into its row."""
+    is_done: bool = False
+    """This version was merged before."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of a folder."""
+
+    rows: int = 0
+    new_rows: int = 0
+    left_out: int = 0
+    troubles: list[str] = field(default_factory=list)
+    runs: dict[int, int] = field(default_factory=dict)
+    """Runs to which files belong, with the rows of each."""
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What it takes to merge the files of one unit."""
+
+    unit_id: str
+    zone: ZoneInfo
+    store: Store
+    historian: Historian
+    ledger: CardLedger
+    live: LiveRecord
+    runs: RunBook
+    keep: Callable[[Fetched], CardFileRow]
+    """Keeps the original."""
+
+    def heard(self, from_at: datetime, until_at: datetime) -> Series:
+        """What was received live."""
+        return self.live.between(self.unit_id, from_at, until_at)
+
+
+class FolderMerge:
+    """The files of one measurement, in order."""
+
+    def __init__(self, desk: Desk, folder: Folder, tally: Tally) -> None:
+        self._desk = desk
+        self._folder = folder
+        self._tally = tally
+        self._header = StoredHeader()
+        self._readings: list[ClockReading] | None = None
+        self._lp: list[Stretch] = []
+        """Lp rows of this measurement that are on record."""
+
+    def run(self) -> list[FileWork]:
+        """Put new rows on record; what remains to be written of each file."""
+        for file in self._folder.others:
+            self._desk.keep(file)
+        self._header = self._desk.store.in_pool(cardfile.read_header, self._folder.header)
+        works: list[FileWork] = []
+        for kind, files in self._folder.rows:
+            before: _Last | None = None
+            for file in files:
+                work = FileWork(file, self._desk.keep(file))
+                before = self._merge_file(work, kind, before) or before
+                if before is not None and kind is StoredKind.LP:
+                    self._lp += before.stretches
+                works.append(work)
+        return works
+
+    def _merge_file(self, work: FileWork, kind: StoredKind, before: _Last | None) -> _Last | None:
+        """Its last row; None where it has none."""
+        file = work.file
+        stretches = self._desk.ledger.stretches(self._desk.unit_id, file.remote_path)
+        brought = [stretch for stretch in stretches if stretch.sha256 == file.sha256]
+        if work.row.differences is not None and brought:
+            work.is_done = True
+            self._tally.rows += work.row.rows
+            return _last([stretch for stretch in stretches if stretch.begins == brought[-1].begins], brought[-1])
+        read = self._desk.store.in_pool(
+            cardfile.read_rows, file, kind, self._header, before.stretches if before else ()
+        )
+        self._tally.rows += len(read.rows)
+        self._tally.left_out += read.left_out
+        if not read.rows:
+            self._told(work, read, 0)
+            return None
+        own = [stretch for stretch in stretches if stretch.begins == read.begins]
+        is_known = known(read.rows, own)
+        placed = self._placed(file, kind, read, own, before)
+        made = self._insert(work, kind, read, placed, is_known)
+        own += made
+        self._describe(work, read, placed, own)
+        (*_, last) = placed.rows
+        stored = last.stored
+        return _Last(stored.address, stored.starts, last.ends_at, last.duration_s, placed.pieces[-1].certainty, own)
+
+    # -- where rows lie -----------------------------------------------------------------------------
+
+    def _placed(
+        self, file: Fetched, kind: StoredKind, read: ReadFile, own: Sequence[Stretch], before: _Last | None
+    ) -> Placement:
+        rows = read.rows
+        anchors = _anchors(rows, own)
+        if before is not None:
+            anchors.append(Anchor(-1, before.ends_at, before.certainty))
+        return place(
+            rows,
+            self._desk.zone,
+            self._clock_readings(kind, rows),
+            live_of=self._desk.heard,
+            before=None if before is None else before.row(rows[0]),
+            anchors=anchors,
+            not_after=file.fetched_at,
+        )
+
+    def _clock_readings(self, kind: StoredKind, rows: Sequence[StoredInterval]) -> Sequence[ClockReading]:
+        """Those from about the time of the rows; where there are none, all there are, or what the sound tells.
+
+        Leq intervals go by the Lp rows of the same measurement: what is too coarse to be heard is not put elsewhere.
+        """
+        if kind is StoredKind.LEQ and (of_lp := _readings_of(self._lp)):
+            return of_lp
+        low, high = (row.starts.replace(tzinfo=UTC) for row in (rows[0], rows[-1]))
+        ledger = self._desk.ledger
+        near = ledger.clocks(self._desk.unit_id, low - CLOCK_NEAR, high + CLOCK_NEAR)
+        if near:
+            return near
+        if self._readings is None:
+            self._readings = ledger.clocks(self._desk.unit_id, *_ALL_TIMES) or self._heard_readings()
+        return self._readings
+
+    def _heard_readings(self) -> list[ClockReading]:
+        """Of a meter whose clock was never read: what the first file says whose sound was received live as well."""
+        for kind, files in self._folder.rows:
+            for file in files:
+                read = self._desk.store.in_pool(cardfile.read_rows, file, kind, self._header)
+                if not read.rows:
+                    continue
+                placed = place(read.rows, self._desk.zone, (), live_of=self._desk.heard)
+                for piece in placed.pieces:
+                    if piece.certainty is Certainty.HEARD:
+                        return [reading_of(piece.rows[0], cut_off_s([row.starts for row in read.rows]))]
+        return []
+
+    # -- what is written ----------------------------------------------------------------------------
+
+    def _insert(
+        self,
+        work: FileWork,
+        kind: StoredKind,
+        read: ReadFile,
+        placed: Placement,
+        is_known: Mask,
+    ) -> list[Stretch]:
+        """Put new rows on record; the stretches they are."""
+        keys = {(row.address, row.starts) for row, was in zip(read.rows, is_known, strict=True) if not was}
+        groups = _stretches(placed, keys, work.file, read.begins)
+        if kind is StoredKind.MAN:
+            groups = [group for group in groups if self._is_free(group[1], read)]
+        if not groups:
+            return []
+        rows = [row for _, part in groups for row in part]
+        frames = [
+            cardfile.frame(self._desk.unit_id, self._folder.store_name, kind, row)
+            for row in rows
+            if row.stored.levels.leq is not None
+        ]
+        starts_at, ends_at = min(row.starts_at for row in rows), max(row.ends_at for row in rows)
+
+        def beside(connection: Connection) -> None:
+            self._desk.ledger.add(connection, self._desk.unit_id, [stretch for stretch, _ in groups])
+            self._desk.ledger.add_span(connection, self._desk.unit_id, starts_at, ends_at)
+
+        self._desk.historian.write(frames, beside)
+        self._tally.new_rows += len(rows)
+        return [stretch for stretch, _ in groups]
+
+    def _is_free(self, rows: Sequence[AlignedInterval], read: ReadFile) -> bool:
+        """Whether nothing else from a card tells of that time: a manual store often repeats what runs beside it."""
+        taken = [row for row in rows if self._desk.live.is_stored(self._desk.unit_id, row.starts_at, row.ends_at)]
+        if taken:
+            read.tell(f"address {taken[0].stored.address} lies within other intervals of the card and is not on record")
+        return not taken
+
+    def _describe(self, work: FileWork, read: ReadFile, placed: Placement, own: Sequence[Stretch]) -> None:
+        for remark in placed.remarks:
+            read.tell(remark)
+        if placed.is_ambiguous:
+            read.tell("it begins in the hour that the clocks show twice, and nothing tells in which")
+        for jump in placed.jumps:
+            what = "no rows for" if jump.kind is JumpKind.GAP else "the meter's clock was set by"
+            read.tell(f"before address {jump.address} ({jump.shown}): {what} {jump.jump_s:.1f} s")
+        rows = list(placed.rows)
+        brought = [each for each in own if each.sha256 == work.file.sha256]
+        is_ours = known([row.stored for row in rows], brought)
+        ours = [row for row, is_one in zip(rows, is_ours, strict=True) if is_one]
+        if ours:
+            work.span = (min(row.starts_at for row in ours), max(row.ends_at for row in ours))
+        first_at, last_at = min(row.starts_at for row in rows), max(row.ends_at for row in rows)
+        run = self._run_of(first_at, last_at)
+        self._told(work, read, sum(each.rows for each in brought))
+        work.values |= {
+            "run_id": run.id if run else None,
+            "first_at": first_at,
+            "last_at": last_at,
+            "clock_offset_s": round(_ahead_s(rows[-1], self._desk.zone), 3),
+        }
+        if run is not None:
+            self._tally.runs[run.id] = self._tally.runs.get(run.id, 0) + len(rows)
+        self._tally.ends_at = max(self._tally.ends_at or last_at, last_at)
+
+    def _told(self, work: FileWork, read: ReadFile, merged_rows: int) -> None:
+        name = work.file.remote_path.rpartition("/")[2]
+        self._tally.troubles += [f"{name}: {trouble['reason']}" for trouble in read.troubles]
+        work.values |= {"rows": len(read.rows), "merged_rows": merged_rows, "troubles": read.troubles or None}
+
+    def _run_of(self, first_at: datetime, last_at: datetime) -> RunRow | None:
+        """The run these rows are of: of the same store name, or one of which the name is not known."""
+        found = self._desk.runs.find(self._desk.unit_id, starts_at=first_at, ends_at=last_at)
+        same = [run for run in found if run.store_name in (self._folder.store_name, None)]
+
+        def overlap(run: RunRow) -> tuple[bool, timedelta]:
+            ends_at = min(run.ended_at or last_at, last_at)
+            return run.store_name is not None, ends_at - max(run.started_at, first_at)
+
+        return max(same, key=overlap, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last row of a file, and where it lies."""
+
+    address: int
+    shown: datetime
+    ends_at: datetime
+    duration_s: float
+    certainty: Certainty
+    stretches: Sequence[Stretch]
+    """All that is on record of the file."""
+
+    def row(self, like: StoredInterval) -> StoredInterval:
+        """Itself, as far as it matters for those that follow."""
+        return replace(like, address=self.address, starts=self.shown, duration_s=self.duration_s)
+
+
+def _last(stretches: Sequence[Stretch], last: Stretch) -> _Last:
+    return _Last(last.last_address, last.last_shown, last.ends_at, last.duration_s, last.certainty, stretches)
+
+
+def _readings_of(stretches: Sequence[Stretch]) -> list[ClockReading]:
+    """What the meter's clock showed now and then within each stretch, where that is more than assumed."""
+    found = []
+    for each in stretches:
+        if each.certainty is not Certainty.ASSUMED:
+            shown_s = seconds(each.last_shown) + cut_off_s((each.first_shown, each.last_shown)) / 2
+            last_at = each.ends_at - timedelta(seconds=each.duration_s)
+            ahead_s = shown_s - last_at.timestamp()
+            lasted = each.last_shown - each.first_shown
+            found += [ClockReading(last_at - lasted * share, ahead_s) for share in READ_WITHIN]
+    return found
+
+
+def _anchors(rows: Sequence[StoredInterval], own: Sequence[Stretch]) -> list[Anchor]:
+    """The last row of each stretch, where the file has it."""
+    places = {(row.address, row.starts): index for index, row in enumerate(rows)}
+    found = []
+    for stretch in own:
+        index = places.get((stretch.last_address, stretch.last_shown))
+        if index is not None:
+            found.append(Anchor(index, stretch.ends_at, stretch.certainty))
+    return found
+
+
+def _stretches(
+    placed: Placement, keys: set[tuple[int, datetime]], file: Fetched, begins: str
+) -> list[tuple[Stretch, list[AlignedInterval]]]:
+    """New rows, cut wherever address, time or place do not go on evenly, as a stretch knows its rows by evenness."""
+    found: list[tuple[Stretch, list[AlignedInterval]]] = []
+    for piece in placed.pieces:
+        group: list[AlignedInterval] = []
+        groups = [group]
+        for row in piece.rows:
+            is_new = (row.stored.address, row.stored.starts) in keys
+            if group and (not is_new or row.stored.address != group[-1].stored.address + 1):
+                group = []
+                groups.append(group)
+            if is_new:
+                group.append(row)
+        for part in groups:
+            found += _even(part, file, begins, piece.certainty)
+    return found
+
+
+def _even(
+    part: list[AlignedInterval], file: Fetched, begins: str, certainty: Certainty
+) -> list[tuple[Stretch, list[AlignedInterval]]]:
+    """Rows as stretches of which each knows all of its rows again."""
+    if not part:
+        return []
+    stretch = _stretch(part, file, begins, certainty)
+    addresses = np.array([row.stored.address for row in part], dtype=np.int64)
+    shown_s = np.array([seconds(row.stored.starts) for row in part])
+    if len(part) <= 2 or stretch.holds(addresses, shown_s).all():
+        return [(stretch, part)]
+    middle = len(part) // 2
+    return [*_even(part[:middle], file, begins, certainty), *_even(part[middle:], file, begins, certainty)]
+
+
+def _stretch(part: Sequence[AlignedInterval], file: Fetched, begins: str, certainty: Certainty) -> Stretch:
+    first, last = part[0].stored, part[-1].stored
+    return Stretch(
+        file.remote_path,
+        begins,
+        file.sha256,
+        len(part),
+        first.address,
+        last.address,
+        first.starts,
+        last.starts,
+        part[-1].ends_at,
+        part[-1].duration_s,
+        certainty,
+    )
+
+
+def _ahead_s(row: AlignedInterval, zone: Any) -> float:
+    """By how much the meter's clock was ahead in its zone."""
+    civil = row.starts_at.astimezone(zone).replace(tzinfo=None)
+    return (row.stored.starts - civil).total_seconds()
