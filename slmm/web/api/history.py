@@ -31,9 +31,9 @@ from slmm.web.api.history_models import (
     ExceedancesAnswer,
     ExceedancesQuery,
     ExportQuery,
+    FromUntilQuery,
     LevelsQuery,
-    SpanQuery,
-    SummaryAnswer,
+    PeriodsAnswer,
     SummaryQuery,
     TrailOrLevels,
 )
@@ -75,7 +75,7 @@ def _labels(unit_id: str) -> Labels:
     return context.runtime().board.status(unit_id).labels
 
 
-def _span(query: SpanQuery, now: datetime) -> tuple[datetime, datetime]:
+def _span(query: FromUntilQuery, now: datetime) -> tuple[datetime, datetime]:
     """What was asked for; raises Invalid without a begin."""
     if query.from_at is None:
         raise Invalid("from is missing: the begin of the span, such as 2027-01-31T00:00:00Z", field="from")
@@ -115,7 +115,7 @@ def _trail(unit_id: str, wanted_hours: float) -> dict[str, Any]:
     return {"status": "ok", "unit_id": unit_id, "hours": hours, "count": len(readings), "readings": readings}
 
 
-@api.route_for("get", "/<unit_id>/summary", needs="guest", answer=SummaryAnswer, problems=_PROBLEMS)
+@api.route_for("get", "/<unit_id>/summary", needs="guest", answer=PeriodsAnswer, problems=_PROBLEMS)
 def read_summary(path: UnitPath, query: SummaryQuery) -> dict[str, Any]:
     """Figures of named periods: day, evening, night, whole days, hours.
 

@@ -49,7 +49,7 @@ Metrics = Annotated[Text, Field(max_length=200)]
 Period = Annotated[Text, Field(min_length=1, max_length=16)]
 
 
-class SpanQuery(BaseModel):
+class FromUntilQuery(BaseModel):
     """From when until when."""
 
     model_config = ConfigDict(extra="forbid")
@@ -58,7 +58,7 @@ class SpanQuery(BaseModel):
     until: Instant | None = Field(None, description="Now if left out")
 
 
-class LevelsQuery(SpanQuery):
+class LevelsQuery(FromUntilQuery):
     """The trail of the last hours, or with *from* levels at any step."""
 
     hours: float | None = Field(None, allow_inf_nan=False, description="The trail: 2 if left out, clamped to 0.1–48")
@@ -68,7 +68,7 @@ class LevelsQuery(SpanQuery):
     )
 
 
-class SummaryQuery(SpanQuery):
+class SummaryQuery(FromUntilQuery):
     """Which periods."""
 
     period: Period = Field("24h", description="day, evening, night, parts, 24h, or a length such as 15min, 1h, 8h")
@@ -76,7 +76,7 @@ class SummaryQuery(SpanQuery):
     least_coverage: Share = Field(LEAST_COVERAGE, description="What has to be known of a period to be judged")
 
 
-class ExceedancesQuery(SpanQuery):
+class ExceedancesQuery(FromUntilQuery):
     """What is held against which level."""
 
     level: Decibels = Field(description="dB")
@@ -86,7 +86,7 @@ class ExceedancesQuery(SpanQuery):
     least_coverage: Share = LEAST_COVERAGE
 
 
-class AllowanceQuery(SpanQuery):
+class AllowanceQuery(FromUntilQuery):
     """A limit for the LAeq of a period: the last one of that name that has begun, or from–until."""
 
     limit_db: Decibels
@@ -95,7 +95,7 @@ class AllowanceQuery(SpanQuery):
     residual_db: Decibels | None = Field(None, description="The usual level without the work, for the floor")
 
 
-class ExportQuery(SpanQuery):
+class ExportQuery(FromUntilQuery):
     """Which rows, in which form."""
 
     format: Literal["csv", "xlsx", "parquet"] = "csv"
@@ -198,7 +198,7 @@ class ExcludedSpan(BaseModel):
     text: str | None = None
 
 
-class SummaryAnswer(BaseModel):
+class PeriodsAnswer(BaseModel):
     """Periods in order of time."""
 
     status: Literal["ok"] = "ok"
