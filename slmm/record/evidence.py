@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -42,6 +42,7 @@ SOON_SEALED_S = 1200.0
 """A file this young may be on its way to its seal."""
 STOP_WITHIN_S = 2.0
 _AT_ONCE = 50
+_ROWS_AT_ONCE = 1000
 """Files sealed in one transaction."""
 
 
@@ -84,11 +85,10 @@ class Evidence:
     def __init__(self, settings: Settings, database: Database, office: RecordOffice) -> None:
         self.chain = Chain(database)
         self.last_report: Report | None = None
-        self.last_error: str | None = None
-        """Why nothing can be sealed at present, in words."""
         self._settings = settings
         self._office = office
         self._standing: Standing | None = None
+        self._troubles: dict[str, str] = {}
         self._remade: set[datetime] = set()
         self._has_looked_back = False
         self._appending = RLock()
@@ -126,16 +126,23 @@ class Evidence:
                 known.add(seal)
             return made
 
+    @property
+    def last_error(self) -> str | None:
+        """Why something cannot be sealed at present, in words; None while all goes well."""
+        return next(iter(self._troubles.values()), None)
+
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, what: str) -> Iterator[None]:
         """What fails is said once, and done by the next ``catch_up``."""
         try:
             yield
         except (SlmmError, SQLAlchemyError, OSError) as error:
-            logger.log(logging.DEBUG if self.last_error else logging.WARNING, "evidence: nothing is sealed: %s", error)
-            self.last_error = str(error)
+            level = logging.DEBUG if what in self._troubles else logging.WARNING
+            logger.log(level, "evidence: %s cannot be sealed: %s", what, error)
+            self._troubles[what] = str(error)
         else:
-            self.last_error = None
+            if self._troubles.pop(what, None):
+                logger.info("evidence: %s can be sealed again", what)
 
     # -- files -------------------------------------------------------------------------------------
 
@@ -145,7 +152,7 @@ class Evidence:
 
     def seal_partition(self, partition: Partition, path: Path) -> None:
         """Receiver of ``RecordOffice.file_written``: what fails is done by the next ``catch_up``."""
-        with self._told():
+        with self._told("files"):
             self._append([self._print(Kind.LEVELS, path)], only_new=True)
 
     def _print(self, kind: Kind, path: Path) -> Stored:
@@ -167,14 +174,17 @@ class Evidence:
         """Seal files that have no seal, say which are gone, then the hours; how many links were made."""
         now = now or datetime.now(UTC)
         made = 0
-        with self._turn, self._told():
+        with self._turn:
             if self._office.store.is_open:
-                partitions = self._office.store.read(_registered)
-                made = self._seal_files(partitions) + self._say_gone(partitions, now)
+                with self._told("files"):
+                    made += self._seal_files(self._office.store.read(_registered))
+                with self._told("files that went"):
+                    made += self._say_gone(self._office.store.read(_registered), now)
         return made + self.catch_up_hours(now) + self.let_go(now)
 
-    def _seal_files(self, partitions: Sequence[Partition]) -> int:
-        waiting = self._office.store.in_pool(_unsealed, partitions, self._known())
+    def _seal_files(self, partitions: Mapping[str, Partition]) -> int:
+        known = self._known().files
+        waiting = [partition for subject, partition in partitions.items() if subject not in known]
         made = 0
         trouble: DiskTrouble | None = None
         for begin in range(0, len(waiting), _AT_ONCE):
@@ -189,19 +199,18 @@ class Evidence:
             raise trouble
         return made
 
-    def _say_gone(self, partitions: Sequence[Partition], now: datetime) -> int:
+    def _say_gone(self, partitions: Mapping[str, Partition], now: datetime) -> int:
         """Files that retention has removed; any other that is missing stays in the chain as missing."""
         absent = self._office.store.in_pool(self._gone, partitions, self._known(), now)
         made = self._append([Stored(now, Kind.GONE, seal.subject, seal.size_bytes, seal.sha256) for seal in absent])
         self.chain.forget_blocks([seal.number for seal in absent])
         return len(made)
 
-    def _gone(self, partitions: Sequence[Partition], known: Standing, now: datetime) -> list[Seal]:
-        registered = {_subject_of(each) for each in partitions}
+    def _gone(self, partitions: Mapping[str, Partition], known: Standing, now: datetime) -> list[Seal]:
         return [
             seal
             for subject, seal in list(known.files.items())
-            if subject not in registered
+            if subject not in partitions
             and self._is_past_retention(subject, now)
             and not (self._settings.data_dir / subject).exists()
         ]
@@ -219,7 +228,7 @@ class Evidence:
     def catch_up_hours(self, now: datetime | None = None) -> int:
         """Seal hours that are over, and anew those whose minutes were made anew; how many links were made."""
         made = 0
-        with self._turn, self._told():
+        with self._turn, self._told("minutes"):
             store = self._office.store
             mark = self._office.rollup.mark() if store.is_open else None
             if mark is not None:
@@ -257,7 +266,7 @@ class Evidence:
     def let_go(self, now: datetime) -> int:
         """Hours that are in files now: their details go when the files say the same, else that is a link of its own."""
         made = 0
-        with self._turn, self._told():
+        with self._turn, self._told("minutes in files"):
             if not self._office.store.is_open:
                 return 0
             detailed = self.chain.detailed(Kind.MINUTES)
@@ -344,14 +353,16 @@ def _fingerprint(path: Path) -> Fingerprint:
 
 
 def _subject_of(partition: Partition) -> str:
-    """Without a look at the disk, for there may be many."""
-    return str(partition.below(Path(LEVELS)))
+    """Its place below the data directory; as plain text, for there may be many."""
+    return f"{LEVELS}/{partition.kind}/{partition.unit_id}/{partition.day.isoformat()}.{partition.part}.parquet"
 
 
-def _unsealed(partitions: Sequence[Partition], known: Standing) -> list[Partition]:
-    return [each for each in partitions if _subject_of(each) not in known.files]
-
-
-def _registered(connection: Connection) -> list[Partition]:
-    rows = connection.execute("select kind, unit_id, day, part, row_count from partitions").fetchall()
-    return [Partition(*row) for row in rows]
+def _registered(connection: Connection) -> dict[str, Partition]:
+    """All files the record knows, by their place."""
+    found: dict[str, Partition] = {}
+    rows = connection.execute("select kind, unit_id, day, part, row_count from partitions")
+    while piece := rows.fetchmany(_ROWS_AT_ONCE):  # not all at once: other threads want to go on meanwhile
+        for row in piece:
+            partition = Partition(*row)
+            found[_subject_of(partition)] = partition
+    return found

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from slmm.storage.database import Database
 from slmm.storage.models import SealRow
@@ -23,6 +24,17 @@ FIRST = "0" * 64
 """What the first link has for the one before it."""
 _FORM = "slmm-seal-1"
 _AT_ONCE = 500
+_COLUMNS = (
+    SealRow.id,
+    SealRow.at,
+    SealRow.kind,
+    SealRow.subject,
+    SealRow.size_bytes,
+    SealRow.sha256,
+    SealRow.blocks_sha256,
+    SealRow.previous,
+    SealRow.link,
+)
 
 
 class Kind(StrEnum):
@@ -194,20 +206,17 @@ class Chain:
 
     def _take_piece(self, session: Session, found: Standing, heads: Sequence[str], with_blocks: bool) -> int:
         """The next links; how many."""
-        query = select(SealRow).where(SealRow.id > found.head_number).order_by(SealRow.id).limit(_AT_ONCE)
-        if not with_blocks:
-            query = query.options(defer(SealRow.blocks))
-        seals = [_seal(row, with_blocks) for row in session.scalars(query)]
+        columns = [*_COLUMNS, SealRow.blocks] if with_blocks else _COLUMNS
+        query = select(*columns).where(SealRow.id > found.head_number).order_by(SealRow.id).limit(_AT_ONCE)
+        seals = [_seal(row) for row in session.execute(query)]
         for seal in seals:
             found.add(seal, heads)
         return len(seals)
 
     def head(self) -> Seal | None:
-        """The last link."""
-        query = select(SealRow).order_by(SealRow.id.desc()).limit(1)
-        return self._database.read(
-            lambda session: next((_seal(row, with_blocks=False) for row in session.scalars(query)), None)
-        )
+        """The last link, without its blocks."""
+        query = select(*_COLUMNS).order_by(SealRow.id.desc()).limit(1)
+        return self._database.read(lambda session: next((_seal(row) for row in session.execute(query)), None))
 
     def counts(self) -> dict[str, int]:
         """How many links of each kind there are."""
@@ -240,6 +249,9 @@ def _row(seal: Seal) -> SealRow:
     return SealRow(id=seal.number, **values)
 
 
-def _seal(row: SealRow, with_blocks: bool) -> Seal:
-    values = {name: getattr(row, name) for name in Seal.__slots__ if name not in ("number", "blocks")}
-    return Seal(number=row.id, blocks=row.blocks if with_blocks else None, **values)
+def _seal(row: Sequence[Any]) -> Seal:
+    """A row of _COLUMNS, and of the blocks if they were asked for."""
+    number, at, kind, subject, size_bytes, sha256, blocks_sha256, previous, link, *blocks = row
+    return Seal(
+        number, at, kind, subject, size_bytes, sha256, blocks[0] if blocks else None, blocks_sha256, previous, link
+    )

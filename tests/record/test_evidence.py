@@ -167,6 +167,17 @@ def test_files_are_sealed_as_they_are_written(evidence: Evidence, office: Record
     assert (report.verdict, report.files, report.hours) == (Verdict.UNCHANGED, 2, 2)
 
 
+def test_many_files_are_sealed_though_one_cannot_be_read(evidence: Evidence, office: RecordOffice) -> None:
+    office.file_written = lambda partition, path: None
+    north, _ = sorted(move(office))
+    hidden = north.rename(north.with_name("hidden"))
+    evidence.catch_up()
+    assert list(evidence.chain.standing().files) == ["record/levels/minutes/southern/2026-11-20.1.parquet"]
+    assert "cannot be read to be sealed" in str(evidence.last_error)
+    hidden.rename(north)
+    assert evidence.catch_up() == 1
+
+
 def test_what_a_crash_left_unsealed_is_sealed_at_the_next_start(evidence: Evidence, office: RecordOffice) -> None:
     office.file_written = lambda partition, path: None
     move(office)
