@@ -25,12 +25,13 @@ from slmm.alerts.outbox import Outbox
 from slmm.alerts.people import People
 from slmm.alerts.rulebook import Rulebook
 from slmm.alerts.watchdog import Limits
+from slmm.limits.document import Limit
 from slmm.settings import Settings
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster
 from slmm.storage.history import trail
-from slmm.storage.limits import LimitBook
+from slmm.storage.limits import KeptLimit, LimitBook
 from slmm.storage.models import IncidentRow, NotificationRow, TransitionRow
 from slmm.storage.secrets import SecretBox
 
@@ -112,6 +113,28 @@ class AlertOffice:
         self.engine.stop()
         self.outbox.stop()
 
+    def change_limit(
+        self,
+        unit_id: str,
+        limit_id: int,
+        *,
+        limit: Limit | None = None,
+        is_enabled: bool | None = None,
+        expected_version: int | None = None,
+        by: str | None = None,
+    ) -> KeptLimit:
+        """Change a limit, and have the rules that watch it begin anew when it says something else now.
+
+        Raises what ``LimitBook.change`` raises, and DiskTrouble.
+        """
+        before = self.limit_book.get(unit_id, limit_id)
+        after = self.limit_book.change(
+            unit_id, limit_id, limit=limit, is_enabled=is_enabled, expected_version=expected_version
+        )
+        if after.version != before.version:
+            self.rules.limit_changed(unit_id, limit_id, by=by, says_otherwise=_says_otherwise(before, after))
+        return after
+
     def prune(self, now: datetime) -> None:
         """Remove messages that went out, and transitions, older than their retention; events stay for ever."""
         before = now - timedelta(days=self._settings.alert_outbox_retention_days)
@@ -169,6 +192,15 @@ class AlertOffice:
             return csv_of(unit_id, points, zone), chart_svg(unit_id, points, float(event["threshold_db"]), zone, title)
 
         return self._database.read(draw)
+
+
+_WORDS = frozenset({"name", "scheme", "authority", "source", "note"})
+"""Members of a limit that no verdict hangs on."""
+
+
+def _says_otherwise(before: KeptLimit, after: KeptLimit) -> bool:
+    one, other = before.limit.model_dump(exclude=set(_WORDS)), after.limit.model_dump(exclude=set(_WORDS))
+    return one != other or before.is_enabled != after.is_enabled
 
 
 def _points(

@@ -116,20 +116,21 @@ class Rulebook:
             unit.runs.pop(rule_id, None)
         self._engine.rules_changed(unit_id)
 
-    def limit_changed(self, unit_id: str, limit_id: int, *, by: str | None = None) -> None:
-        """A limit says something else now: the rules that watch it begin anew, and an open alarm ends.
+    def limit_changed(self, unit_id: str, limit_id: int, *, by: str | None = None, says_otherwise: bool = True) -> None:
+        """A limit was changed; when it says something else now, the rules that watch it begin anew.
 
-        Raises DiskTrouble.
+        An open alarm ends then. Raises DiskTrouble.
         """
         for row in [row for row in self.all(unit_id) if row.limit_id == limit_id]:
             with self._engine.changing(unit_id) as unit:
                 run, records = unit.runs.get(row.id), []
-                if run is not None:
+                if run is not None and says_otherwise:
                     run = RuleRun(run.rule, run.state, run.event_uid)
                     outcome = machine.cancel(run.state, self._engine.clock.now_s(), EndReason.RULE_CHANGED)
                     records = run.apply(outcome, actor=by)
-                renewed = self._engine.scribe.commit(unit_id, records, _renewing(unit_id, row.id))
-                self._put_to_work(unit, renewed, run)
+                if says_otherwise:
+                    row = self._engine.scribe.commit(unit_id, records, _renewing(unit_id, row.id))
+                self._put_to_work(unit, row, run)
         self._engine.rules_changed(unit_id)
 
     def _put_to_work(self, unit: UnitAlerts, row: RuleRow, before: RuleRun | None) -> None:

@@ -28,6 +28,7 @@ from slmm.web.api import (
     runs,
     system,
 )
+from slmm.web.api import limits as noise_limits
 
 
 def register(app: OpenAPI) -> None:
@@ -56,6 +57,7 @@ def register(app: OpenAPI) -> None:
         audit_log,
         alerts,
         incidents,
+        noise_limits,
         channels,
         runs,
         remarks,
