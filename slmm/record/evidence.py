@@ -30,7 +30,17 @@ from slmm.record.rollup import Rollup
 from slmm.record.sealed_minutes import HOUR, HourPrint, hour_named, hour_of, subject_of
 from slmm.record.seals import Chain, Kind, Seal, Standing, Stored
 from slmm.record.store import Connection, Store
-from slmm.record.verification import LEVELS, Progress, Report, What, begin_report, check_hours, hours_to_check, quiet
+from slmm.record.verification import (
+    CARD,
+    LEVELS,
+    Progress,
+    Report,
+    What,
+    begin_report,
+    check_hours,
+    hours_to_check,
+    quiet,
+)
 from slmm.settings import Settings
 from slmm.storage.database import Database
 
@@ -147,8 +157,15 @@ class Evidence:
     # -- files -------------------------------------------------------------------------------------
 
     def seal_card_file(self, path: Path) -> Seal:
-        """Seal an original of an SD card below the data directory; raises Invalid, DiskTrouble."""
-        return self._append([self._print(Kind.CARD, path)])[0]
+        """Seal an original of an SD card below the data directory; its seal, also if it had one already.
+
+        Raises Invalid, DiskTrouble.
+        """
+        stored = self._print(Kind.CARD, path)
+        known = self._known().files.get(stored.subject)
+        if known is not None and (known.size_bytes, known.sha256) == (stored.size_bytes, stored.sha256):
+            return known
+        return self._append([stored])[0]
 
     def seal_partition(self, partition: Partition, path: Path) -> None:
         """Receiver of ``RecordOffice.file_written``: what fails is done by the next ``catch_up``."""
@@ -178,6 +195,8 @@ class Evidence:
             if self._office.store.is_open:
                 with self._told("files"):
                     made += self._seal_files(self._office.store.read(_registered))
+                with self._told("originals of SD cards"):
+                    made += self._seal_originals()
                 with self._told("files that went"):
                     made += self._say_gone(self._office.store.read(_registered), now)
         return made + self.catch_up_hours(now) + self.let_go(now)
@@ -198,6 +217,14 @@ class Evidence:
         if trouble is not None:
             raise trouble
         return made
+
+    def _seal_originals(self) -> int:
+        """Those that were kept, but the service was cut off before they were sealed."""
+        found = self._office.store.in_pool(verification.stored_below, self._settings.data_dir / CARD)
+        known = self._known().files
+        top = self._settings.data_dir
+        waiting = [path for path in found if path.relative_to(top).as_posix() not in known]
+        return len([self.seal_card_file(path) for path in waiting])
 
     def _say_gone(self, partitions: Mapping[str, Partition], now: datetime) -> int:
         """Files that retention has removed; any other that is missing stays in the chain as missing."""

@@ -10,14 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from slmm.errors import DiskTrouble, Invalid
-from slmm.record import fingerprint, sealed_minutes
+from slmm.record import fingerprint, originals, sealed_minutes
 from slmm.record.fingerprint import Blocks, Difference
 from slmm.record.periods import Made
 from slmm.record.seals import Chain, Seal, Standing
 from slmm.times import timestamp, timestamp_or_none
 
 LEVELS = PurePosixPath("record/levels")
-"""Below the data directory; every Parquet file in it has a seal."""
+CARD = PurePosixPath("record") / originals.FOLDER
+"""Below the data directory; every file in them has a seal."""
 
 Progress = Callable[[int, int, str], None]
 """Told how many of how many are done, and which is next."""
@@ -199,6 +200,11 @@ def check_files(
     progress(total, total, "")
 
 
+def stored_below(folder: Path) -> list[Path]:
+    """All files in a folder that are whole: what is being written has a name with a dot before it."""
+    return sorted(path for path in folder.rglob("*") if not path.name.startswith(".") and path.is_file())
+
+
 def check_unsealed(
     data_dir: Path, standing: Standing, findings: Iterable[Finding], newer_than_s: float
 ) -> list[Finding]:
@@ -208,11 +214,9 @@ def check_unsealed(
     """
     missing = {standing.files[each.subject].sha256: each.subject for each in findings if each.what is What.MISSING}
     found = []
-    for path in sorted((data_dir / LEVELS).rglob("*")):
+    for path in (*stored_below(data_dir / LEVELS), *stored_below(data_dir / CARD)):
         subject = path.relative_to(data_dir).as_posix()
-        if subject in standing.files or path.name.startswith(".") or not path.is_file():
-            continue
-        if path.stat().st_mtime > newer_than_s:
+        if subject in standing.files or path.stat().st_mtime > newer_than_s:
             continue
         text = f"{subject}: a file of the record without a seal"
         if missing:

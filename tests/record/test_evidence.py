@@ -13,6 +13,7 @@ import slmm.storage.models  # noqa: F401 - fills the metadata
 from slmm import signals
 from slmm.errors import DiskTrouble, Invalid
 from slmm.events import MinuteMade
+from slmm.record import verification
 from slmm.record.evidence import FILED_AFTER, SOON_SEALED_S, Evidence
 from slmm.record.office import RecordOffice
 from slmm.record.periods import Made
@@ -322,6 +323,28 @@ def test_an_original_of_a_card_is_sealed_where_it_lies(evidence: Evidence, tmp_p
         evidence.seal_card_file(tmp_path / "elsewhere.rnd")
     with pytest.raises(DiskTrouble, match="cannot be read"):
         evidence.seal_card_file(path.with_name("b.rnd"))
+
+
+def test_an_original_is_sealed_once_and_one_that_was_forgotten_later(
+    evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "record" / "card" / "north" / "Auto_0001"
+    folder.mkdir(parents=True)
+    (folder / "a.rnd").write_bytes(b"first")
+    (folder / "b.rnd").write_bytes(b"second")
+    (folder / ".c.rnd").write_bytes(b"not who")
+    seal = evidence.seal_card_file(folder / "a.rnd")
+    assert evidence.seal_card_file(folder / "a.rnd").number == seal.number
+    with monkeypatch.context() as late:
+        late.setattr(verification, "stored_below", lambda path: [])
+        evidence.catch_up()
+    assert sorted(evidence.chain.standing().files) == ["record/card/north/Auto_0001/a.rnd"]
+    given = evidence.chain.standing()
+    (found,) = verification.check_unsealed(tmp_path / "data", given, [], float("inf"))
+    assert found.text == "record/card/north/Auto_0001/b.rnd: a file of the record without a seal"
+    assert evidence.catch_up() == 1
+    assert evidence.catch_up() == 0
+    assert sorted(evidence.chain.standing().files) == [f"record/card/north/Auto_0001/{name}.rnd" for name in "ab"]
 
 
 def test_a_forged_subject_reads_nothing_outside(evidence: Evidence, tmp_path: Path, database: Database) -> None:
