@@ -17,10 +17,13 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.gevent import GeventScheduler
 
+from slmm.alerts.backtest import BackTester
 from slmm.alerts.limitwatch import LimitWatch
 from slmm.alerts.office import AlertOffice
 from slmm.alerts.unit import Demand
 from slmm.errors import Conflict, Standby
+from slmm.fleet.cardfetch import CardFetch
+from slmm.fleet.cardsync import CardSync
 from slmm.fleet.collection import Collector
 from slmm.fleet.operations import Operations
 from slmm.fleet.pacing import AlertDemand, Cadences
@@ -31,7 +34,9 @@ from slmm.live.hub import Channel, Hub
 from slmm.nl43.connection import KeepAlive
 from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
+from slmm.record.alignment import ClockReading
 from slmm.record.evidence import Evidence
+from slmm.record.merge import CardMerge
 from slmm.record.office import SETTLE, RecordOffice
 from slmm.record.runs import Runs
 from slmm.settings import Settings
@@ -143,12 +148,28 @@ class Runtime:
             self.alerts.limit_book, self.alerts.engine, self.record, self.remarks, self.hub.watchers
         )
         self.alerts.limit_book.changed = self.limits.changed
+        self.back_tests = BackTester(database, self.record, self.remarks.exclusions)
         self.calibrations = CalibrationBook(database)
         self.fingerprints = Fingerprints(database)
         self.operations = Operations()
         self.transfers = Transfers(self.fleet, self.roster, self.board, card_options(settings), database.in_pool)
         self.downloads = Downloads(settings.data_dir / "downloads", database.in_pool)
         self.collector = Collector(self.transfers, self.downloads, database.in_pool)
+        self.card_merge = CardMerge(self.record, database, self.zone_of, self._clock_of)
+        self.card_merge.original_kept = self.evidence.seal_card_file
+        self.card_fetch = CardFetch(
+            self.fleet, self.board, self.transfers, self.collector, self.runs.book, self.card_merge
+        )
+        self.card_sync = CardSync(
+            self.fleet,
+            self.roster,
+            self.operations,
+            self.runs.book,
+            self.card_merge,
+            self.card_fetch,
+            every_h=settings.card_every_h,
+            limit_bytes_s=settings.card_limit_bytes_s or None,
+        )
         self.accounts = Accounts(database)
         self.sessions = Sessions(database)
         self.tokens = Tokens(database)
@@ -175,6 +196,13 @@ class Runtime:
         """The zone a unit's days and its meter's clock are in; that of the service for one that is gone."""
         zone = self.roster.get(unit_id).timezone if unit_id in self.roster else None
         return ZoneInfo(zone or self.settings.timezone)
+
+    def _clock_of(self, unit_id: str) -> ClockReading | None:
+        """What a meter's clock showed when it was last read."""
+        status = self.board.status(unit_id)
+        if status.clock_read_at is None or status.clock_offset_s is None:
+            return None
+        return ClockReading.in_zone(status.clock_read_at, status.clock_offset_s, self.zone_of(unit_id))
 
     @property
     def is_running(self) -> bool:
@@ -205,6 +233,7 @@ class Runtime:
         self.limits.start()
         self._start_scheduler()
         self.fleet.start()
+        self.card_sync.start()
         self.started_at = datetime.now(UTC)
         logger.info("running with %d units, data in %s", len(self.roster), self.settings.data_dir)
 
@@ -215,6 +244,7 @@ class Runtime:
         began_s = time.monotonic()
         self.started_at = None
         self.operations.stop()
+        self.card_sync.stop()
         self.fleet.stop()
         self.limits.stop()
         self.alerts.stop()

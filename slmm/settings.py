@@ -131,6 +131,10 @@ class Settings(BaseSettings):
     """Take data connections from other addresses than the meter's: only for NAT that changes it."""
     ftp_limit_bytes_s: float = Field(0, ge=0)
     """Most bytes a second of one download, to spare a modem; 0 for no limit."""
+    card_every_h: float = Field(24.0, ge=0, le=8784)
+    """How often what a running measurement has stored on its SD card is fetched, in h; 0 only when it has ended."""
+    card_limit_bytes_s: float = Field(0, ge=0)
+    """Most bytes a second of a card that is fetched by itself; 0 for the same as any download."""
     ftp_stall_s: float = Field(15.0, gt=0, le=600)
     """A transfer that brings nothing for so long is broken off and gone on with."""
     ftp_retry_s: Seconds = 2.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from slmm.errors import DiskTrouble, NotFound
@@ -68,18 +68,31 @@ class Collector:
                 lambda done: operation.progress(done, remote.entry.size_bytes),
             )
 
-    def fetch_folder(self, operation: Operation, unit_id: str, remote_path: str) -> FetchedFolder:
-        """Everything below a folder; raises as ``fetch_file``."""
+    def fetch_folder(
+        self,
+        operation: Operation,
+        unit_id: str,
+        remote_path: str,
+        *,
+        is_wanted: Callable[[str], bool] | None = None,
+        limit_bytes_s: float | None = None,
+    ) -> FetchedFolder:
+        """Everything below a folder, or what of it is wanted by its path; raises as ``fetch_file``.
+
+        A limit takes the place of that for all transfers.
+        """
         path = check_path(remote_path)
 
         def tell(progress: FolderProgress) -> None:
             operation.progress(progress.bytes_done, progress.bytes_total)
 
         with self._transfers.card(unit_id, f"a download of {path}") as card, card.one_session():
+            card.limit_bytes_s = limit_bytes_s or card.limit_bytes_s
             operation.step(f"list {path}")
             tree = card.walk(path)
-            operation.step(f"download {len(tree.files)} files")
-            fetched = self._downloads.fetch_files(card, unit_id, tree.files, self._transfers.zone(unit_id), tell)
+            files = [found for found in tree.files if is_wanted is None or is_wanted(found.path)]
+            operation.step(f"download {len(files)} files")
+            fetched = self._downloads.fetch_files(card, unit_id, files, self._transfers.zone(unit_id), tell)
         unusable = (*(f"{item.text}: {item.reason}" for item in tree.unusable), *(why for _, why in fetched.missing))
         return FetchedFolder(path, fetched, unusable, tree.is_cut)
 
@@ -91,6 +104,20 @@ class Collector:
                 if entry.is_folder and found is not None and (found.mode, found.store) == ("Auto", store_name):
                     return f"{CARD_TOP}/{entry.name}"
         raise NotFound(f"there is no folder Auto_{store_name} on the card of {unit_id}")
+
+    def find_begun_at(self, unit_id: str, started_at: datetime, within: timedelta) -> str:
+        """The path of the folder of the automatic measurement begun nearest to an instant; raises NotFound."""
+        found: list[tuple[timedelta, str]] = []
+        with self._transfers.card(unit_id, "a look for the measurement") as card:
+            for entry in card.list(CARD_TOP).entries:
+                folder = parse_folder_name(entry.name)
+                begun_at = self._transfers.instant(unit_id, entry)
+                if entry.is_folder and folder is not None and folder.mode == "Auto" and begun_at is not None:
+                    found.append((abs(begun_at - started_at), entry.name))
+        away, name = min(found, default=(timedelta.max, ""))
+        if away > within:
+            raise NotFound(f"the card of {unit_id} holds no automatic measurement begun at about {started_at}")
+        return f"{CARD_TOP}/{name}"
 
     def pack(self, operation: Operation, unit_id: str, folder: FetchedFolder, place: str | None) -> Path:
         """The folder as a ZIP beside the files, read again and found whole; raises Invalid, DiskTrouble."""

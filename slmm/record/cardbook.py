@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from slmm.storage.database import Database
@@ -59,17 +59,17 @@ class CardBook:
             query = query.where(CardFileRow.id < before_id)
         return self._database.read(lambda session: list(session.scalars(query)))
 
-    def is_merged(self, unit_id: str, remote_path: str, sha256: str) -> bool:
-        """Whether all of a version of a file is on record and has been compared."""
-        query = select(func.count()).where(
-            CardFileRow.unit_id == unit_id,
-            CardFileRow.remote_path == remote_path,
-            CardFileRow.sha256 == sha256,
-            CardFileRow.differences.is_not(None),
+    def is_there(self, unit_id: str, remote_path: str, sha256: str) -> bool:
+        """Whether this version of a file was kept before."""
+        query = select(CardFileRow.id).where(
+            CardFileRow.unit_id == unit_id, CardFileRow.remote_path == remote_path, CardFileRow.sha256 == sha256
         )
-        return bool(self._database.read(lambda session: session.scalar(query)))
+        return self._database.read(lambda session: session.scalar(query)) is not None
 
-    def waiting_runs(self) -> Sequence[RunRow]:
-        """Runs that have ended and whose files are still to be fetched, oldest first."""
-        query = select(RunRow).where(RunRow.card == WAITING, RunRow.ended_at.is_not(None)).order_by(RunRow.id)
+    def waiting_runs(self, ended_after: datetime) -> list[RunRow]:
+        """Runs that have ended and whose files are still to be fetched, or of which nobody has said so yet."""
+        is_new = RunRow.card_at.is_(None) & (RunRow.card == "none") & (RunRow.ended_at > ended_after)
+        query = (
+            select(RunRow).where(RunRow.ended_at.is_not(None), or_(RunRow.card == WAITING, is_new)).order_by(RunRow.id)
+        )
         return self._database.read(lambda session: list(session.scalars(query)))

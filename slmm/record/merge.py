@@ -79,8 +79,8 @@ class CardMerge:
     def __init__(self, office: RecordOffice, database: Database, zone_of: ZoneOf, clock_of: ClockOf) -> None:
         self.ledger = CardLedger(office.store)
         self.book = CardBook(database)
-        self.original_kept: Callable[[str, Path], None] = lambda unit_id, path: None
-        """Told of every original when it is in place, before anything is made of it."""
+        self.original_kept: Callable[[Path], object] = lambda path: None
+        """Told of every original when it is in place, before anything is made of it; what it raises ends the merge."""
         self._office = office
         self._runs = RunBook(database)
         self._zone_of = zone_of
@@ -132,7 +132,8 @@ class CardMerge:
         place = self._office.store.in_pool(
             originals.keep, self._office.folder, unit_id, file.remote_path, file.path, file.sha256
         )
-        self.original_kept(unit_id, place)
+        if not self.book.is_there(unit_id, file.remote_path, file.sha256):
+            self.original_kept(place)
         return self.book.put(
             unit_id,
             file.remote_path,
@@ -161,9 +162,10 @@ class CardMerge:
         done.minutes = len(after)
         done.minutes_filled = sum(_is_filled(before.get(at), minute) for at, minute in after.items())
         for work in works:
+            values = dict(work.values)
             if not work.is_done:
-                values = {**work.values, "differences": _differences(before, after, work.span)}
-                self.book.put(unit_id, work.file.remote_path, work.file.sha256, **values)
+                values["differences"] = _differences(before, after, work.span)
+            self.book.put(unit_id, work.file.remote_path, work.file.sha256, **values)
         if spans:
             self.ledger.spans_done(unit_id, left)
 

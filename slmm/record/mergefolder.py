@@ -42,7 +42,7 @@ class FileWork:
     values: dict[str, Any] = field(default_factory=dict)
     """To be written into its row."""
     is_done: bool = False
-    """This version was merged before."""
+    """This version was merged before, or has no rows."""
 
 
 @dataclass(slots=True)
@@ -91,8 +91,7 @@ class FolderMerge:
 
     def run(self) -> list[FileWork]:
         """Put new rows on record; what remains to be written of each file."""
-        for file in self._folder.others:
-            self._desk.keep(file)
+        others = [FileWork(file, self._desk.keep(file), is_done=True) for file in self._folder.others]
         self._header = self._desk.store.in_pool(cardfile.read_header, self._folder.header)
         works: list[FileWork] = []
         for kind, files in self._folder.rows:
@@ -103,7 +102,10 @@ class FolderMerge:
                 if before is not None and kind is StoredKind.LP:
                     self._lp += before.stretches
                 works.append(work)
-        return works
+        runs = [work.values["run_id"] for work in works if work.values.get("run_id") is not None]
+        for work in others:
+            work.values["run_id"] = max(runs, key=runs.count, default=None)
+        return [*works, *others]
 
     def _merge_file(self, work: FileWork, kind: StoredKind, before: _Last | None) -> _Last | None:
         """Its last row; None where it has none."""
@@ -113,6 +115,8 @@ class FolderMerge:
         if work.row.differences is not None and brought:
             work.is_done = True
             self._tally.rows += work.row.rows
+            if work.row.first_at is not None and work.row.last_at is not None:
+                self._assign(work, work.row.rows, work.row.first_at, work.row.last_at)
             return _last([stretch for stretch in stretches if stretch.begins == brought[-1].begins], brought[-1])
         read = self._desk.store.in_pool(
             cardfile.read_rows, file, kind, self._header, before.stretches if before else ()
@@ -235,16 +239,20 @@ class FolderMerge:
         if ours:
             work.span = (min(row.starts_at for row in ours), max(row.ends_at for row in ours))
         first_at, last_at = min(row.starts_at for row in rows), max(row.ends_at for row in rows)
-        run = self._run_of(first_at, last_at)
         self._told(work, read, sum(each.rows for each in brought))
+        self._assign(work, len(rows), first_at, last_at)
         work.values |= {
-            "run_id": run.id if run else None,
             "first_at": first_at,
             "last_at": last_at,
             "clock_offset_s": round(_ahead_s(rows[-1], self._desk.zone), 3),
         }
+
+    def _assign(self, work: FileWork, count: int, first_at: datetime, last_at: datetime) -> None:
+        """To the run these rows are of; more may be known of runs than when the file was fetched first."""
+        run = self._run_of(first_at, last_at)
+        work.values["run_id"] = run.id if run else None
         if run is not None:
-            self._tally.runs[run.id] = self._tally.runs.get(run.id, 0) + len(rows)
+            self._tally.runs[run.id] = self._tally.runs.get(run.id, 0) + count
         self._tally.ends_at = max(self._tally.ends_at or last_at, last_at)
 
     def _told(self, work: FileWork, read: ReadFile, merged_rows: int) -> None:

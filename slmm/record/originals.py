@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
+from slmm.errors import Conflict
 from slmm.nl43.listing import parse_folder_name
 from slmm.storage.downloads import local_name, on_disk
 
@@ -22,8 +24,9 @@ def store_folder(remote_path: str) -> str | None:
 
 
 def keep(top: Path, unit_id: str, remote_path: str, fetched: Path, sha256: str) -> Path:
-    """Keep a file that was fetched below *top*; where it is then. Doing it again changes nothing; raises DiskTrouble.
+    """Keep a file that was fetched below *top*; where it is then. Raises DiskTrouble, Conflict.
 
+    Doing it again changes nothing.
     The download's own place is used again when the meter writes another file of that name.
     """
     name = f"{sha256[:SHOWN_DIGITS]}_{local_name(remote_path.rpartition('/')[2])}"
@@ -36,6 +39,11 @@ def keep(top: Path, unit_id: str, remote_path: str, fetched: Path, sha256: str) 
         unfinished = folder / f".{name}"
         unfinished.unlink(missing_ok=True)
         _link(fetched, unfinished)
+        with unfinished.open("rb") as file:
+            is_same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        if not is_same:
+            unfinished.unlink()
+            raise Conflict(f"{fetched} was replaced while it was being kept; fetch it again")
         unfinished.replace(place)
         _sync(folder)
     return place

@@ -9,7 +9,9 @@ from slmm.web.api import (
     accounts,
     alerts,
     audit_log,
+    backtests,
     calibrations,
+    card,
     channels,
     cycles,
     devices,
@@ -58,10 +60,12 @@ def register(app: OpenAPI) -> None:
         alerts,
         incidents,
         noise_limits,
+        backtests,
         channels,
         runs,
         remarks,
         calibrations,
+        card,
         evidence,
     ):
         app.register_api(module.api)

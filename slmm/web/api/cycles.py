@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
 import gevent
 
 from slmm.errors import SlmmError
-from slmm.fleet.collection import Collector
+from slmm.fleet.cardfetch import CardFetch
+from slmm.fleet.collection import Collector, FetchedFolder
 from slmm.fleet.operations import Operation
 from slmm.fleet.procedures import Ask, restart_ftp, start_cycle, stop_for_cycle
 from slmm.web import context
@@ -17,6 +19,8 @@ from slmm.web.api.meter_models import OperationAnswer, WaitQuery
 from slmm.web.api.models import UnitPath
 from slmm.web.api.operations import run
 from slmm.web.openapi import DEVICE_PROBLEMS, Api
+
+logger = logging.getLogger(__name__)
 
 api = Api("cycles", "Measurement cycles")
 
@@ -87,7 +91,8 @@ def end_cycle(path: UnitPath, query: WaitQuery, body: StopCycleInput) -> Any:
                     port_answers=running.transfers.port_answers(unit_id),
                 )
                 result["download_attempted"] = True
-                _collect(step, operation, running.collector, body.download_path, result)
+                folder = _collect(step, operation, running.collector, body.download_path, result)
+                _record(operation, running.card_fetch, folder)
             except SlmmError as error:
                 operation.end_step("failed", str(error))
                 result["download_error"] = str(error)
@@ -96,7 +101,21 @@ def end_cycle(path: UnitPath, query: WaitQuery, body: StopCycleInput) -> Any:
     return run(unit_id, "stop-cycle", work, wait=query.wait, timeout_s=STOP_WITHIN_S, with_steps=True)
 
 
-def _collect(step: Ask, operation: Operation, collector: Collector, place: str | None, result: dict[str, Any]) -> None:
+def _record(operation: Operation, fetch: CardFetch, folder: FetchedFolder) -> None:
+    """The stored intervals go on record too; what fails there is tried again by itself, and the download is no less."""
+    operation.step("bring it into the record")
+    try:
+        operation.end_step("done", fetch.take(operation.unit_id, folder).text())
+    except SlmmError as error:
+        operation.end_step("failed", str(error))
+    except Exception:  # the meter has stopped and its files are here: that is told, whatever becomes of the record
+        logger.exception("%s: the card cannot be brought into the record", operation.unit_id)
+        operation.end_step("failed", "it failed for a reason nobody thought of; see the log of the service")
+
+
+def _collect(
+    step: Ask, operation: Operation, collector: Collector, place: str | None, result: dict[str, Any]
+) -> FetchedFolder:
     operation.step("find the measurement on the card")
     store_name = step(lambda meter: meter.read_value("Store Name"), "read the store name")
     folder = collector.fetch_folder(
@@ -110,3 +129,4 @@ def _collect(step: Ask, operation: Operation, collector: Collector, place: str |
     }
     if folder.unusable or folder.is_cut:
         result["download_error"] = "; ".join(folder.unusable) or "the folder holds more than one download takes"
+    return folder
