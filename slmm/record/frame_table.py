@@ -14,12 +14,13 @@ from slmm.acoustics.intervals import Span
 from slmm.acoustics.levels import level_name
 from slmm.errors import Invalid
 from slmm.events import Labels
+from slmm.record.cells import Grid, value_sql
 from slmm.record.frames import Source, aware
 from slmm.record.history import History
 from slmm.record.store import LEVELS, Connection
 from slmm.record.tables import LINE_END, Column, Kind, Place, Style, recorded
 
-ROWS_AT_ONCE = 4000
+ROWS_AT_ONCE = 8000
 LONGEST_SLICE_S, SHORTEST_SLICE_S = 86_400.0, 60.0
 _INSTANT = timedelta(microseconds=1)
 _ORDER = "ends_at, source, address, counter"
@@ -130,15 +131,32 @@ class FrameTable:
 
     def lines(self, connection: Connection, place: Place, style: Style) -> tuple[str, Place | None]:
         """The same as text."""
+        words = ", ".join(self._words(column, style) for column in self.columns)
+        text, _, further = self._joined(connection, place, f"concat_ws('{style.separator}', {words})", LINE_END)
+        return (text + LINE_END if text else ""), further
+
+    def cells(self, connection: Connection, place: Place, grid: Grid, first: int) -> tuple[str, int, Place | None]:
+        """The same as rows of a sheet from number *first* on; and how many they are."""
+        values = [value_sql(self._plain(column.name), column.kind) for column in self.columns]
+        number = f"({first - 1} + row_number() over (order by {_ORDER}))"
+        return self._joined(connection, place, grid.row_sql(values, "number"), "", number)
+
+    def _joined(
+        self, connection: Connection, place: Place, row: str, between: str, number: str = "0"
+    ) -> tuple[str, int, Place | None]:
+        """The next frames as one text: SQL for a *row*, which may speak of its *number*."""
         piece, until = self._piece(connection, place)
-        line = f" || '{style.separator}' || ".join(self._words(column, style) for column in self.columns)
         found = connection.execute(
-            f"with piece as (select * from {piece}) select string_agg({line}, '{LINE_END}' order by {_ORDER}),"
+            f"with piece as (select *, {number} as number from {piece})"
+            f" select string_agg({row}, '{between}' order by {_ORDER}),"
             " count(*), max(ends_at), count(*) filter (ends_at = (select max(ends_at) from piece)) from piece"
         ).fetchone()
         text, count, last, of_last = found if found is not None else (None, 0, None, 0)
-        further = self._next(place, until, count, None if last is None else aware(last), of_last)
-        return ("" if text is None else text + LINE_END), further
+        return text or "", count, self._next(place, until, count, None if last is None else aware(last), of_last)
+
+    def _plain(self, name: str) -> str:
+        """SQL for a column's value as it is."""
+        return {"local_time": self._local(), "source": _SOURCE}.get(name, name)
 
     def _words(self, column: Column, style: Style) -> str:
         """SQL for a value as ``tables.cell`` writes it."""

@@ -1,14 +1,18 @@
 """Exports that are files: XLSX and Parquet, made in a folder of their own and gone once they have been sent.
 
-XLSX is written row by row with constant memory; every step is short, so that several exports take turns.
+XLSX is written piece by piece with constant memory; every step is short, so that several exports take turns.
 """
 
 from __future__ import annotations
 
+import io
 import logging
+import re
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
@@ -20,10 +24,11 @@ from gevent.threadpool import ThreadPool
 from numpy.typing import NDArray
 
 from slmm.errors import DiskTrouble, Invalid
+from slmm.record.cells import Grid, letters
 from slmm.record.frame_table import FrameTable
 from slmm.record.frames import instants
 from slmm.record.store import Connection, Store
-from slmm.record.tables import Column, Kind, Table
+from slmm.record.tables import Column, Kind, Place, Table
 from slmm.storage.threads import run_in
 
 logger = logging.getLogger(__name__)
@@ -34,8 +39,12 @@ T = TypeVar("T")
 MOST_XLSX_ROWS = 1_048_575
 """Rows of a sheet (Excel's limit of 2^20) without its heading."""
 MOST_PARQUET_ROWS = 20_000_000
-ROWS_A_STEP = 250
-"""Written in some ms: whoever waits for the interpreter waits no longer."""
+_QUICKLY = 1
+"""Three times faster than the usual compression, for a third more bytes."""
+_SHEET = "xl/worksheets/sheet1.xml"
+_DIMENSION = re.compile(r"<dimension [^>]*/>")
+"""How large the sheet is, which is not known yet, and need not be said."""
+_SAMPLE = re.compile(r'<row r="2".*?</row>', re.DOTALL)
 LINKS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _TYPES = {
     Kind.UTC: "timestamptz",
@@ -104,67 +113,81 @@ def write_xlsx(table: Table, store: Store, workshop: Workshop, path: Path) -> in
     place, count = store.read(table.first), 0
     try:
         while place is not None:
-            rows, place = store.read(lambda connection, at=place: table.rows(connection, at))  # type: ignore[misc]
-            check_rows(count + len(rows), MOST_XLSX_ROWS, "XLSX")
-            for begin in range(0, len(rows), ROWS_A_STEP):
-                workshop.run(book.add, rows[begin : begin + ROWS_A_STEP])
-            count += len(rows)
+            text, added, place = store.read(partial(_cells, table, book.grid, place, count))
+            count += added
+            check_rows(count, MOST_XLSX_ROWS, "XLSX")
+            workshop.run(book.add, text)
     finally:
         workshop.run(book.close)
     return count
 
 
+def _cells(table: Table, grid: Grid, place: Place, count: int, connection: Connection) -> tuple[str, int, Place | None]:
+    """The next rows of a sheet below *count* others and the heading."""
+    if isinstance(table, FrameTable):
+        return table.cells(connection, place, grid, count + 2)
+    rows, further = table.rows(connection, place)
+    return grid.rows(rows, count + 2), len(rows), further
+
+
 class _Book:
-    """A workbook in the making."""
+    """A workbook in the making: XlsxWriter makes all but the rows, which are put in between its heading and its end."""
 
     def __init__(self, path: Path, table: Table) -> None:
-        folder = str(path.parent)
-        self._book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": folder, **LINKS})
-        self._columns = tuple(table.columns)
-        self._next = 1
-        heading = self._book.add_format({"bold": True})
-        formats = {
-            Kind.UTC: self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"}),
-            Kind.LOCAL: self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"}),
-            Kind.LEVEL: self._book.add_format({"num_format": "0.0"}),
-        }
-        self._formats = [formats.get(column.kind) for column in self._columns]
-        self._sheet = self._book.add_worksheet("Levels")
-        self._sheet.freeze_panes(1, 1)
-        for place, column in enumerate(self._columns):
-            is_time = column.kind in (Kind.UTC, Kind.LOCAL)
-            self._sheet.set_column(place, place, 23 if is_time else 12)
-            self._sheet.write_string(0, place, column.name, heading)
-        self._about(table, heading)
+        columns = tuple(table.columns)
+        frame = io.BytesIO()
+        _write_frame(frame, table, path.parent)
+        with zipfile.ZipFile(frame) as made:
+            sheet = made.read(_SHEET).decode()
+            styles = [
+                found[1] if (found := re.search(rf'<c r="{letters(place)}2" s="([0-9]+)"', sheet)) else ""
+                for place in range(len(columns))
+            ]
+            self.grid = Grid(columns, tuple(styles))
+            self._archive = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_QUICKLY)
+            for name in made.namelist():
+                if name != _SHEET:
+                    self._archive.writestr(name, made.read(name))
+        before, _, self._end = _SAMPLE.sub("", _DIMENSION.sub("", sheet)).partition("</sheetData>")
+        self._sheet = self._archive.open(_SHEET, "w", force_zip64=True)
+        self._sheet.write(before.encode())
 
-    def _about(self, table: Table, heading: Any) -> None:
-        sheet = self._book.add_worksheet("About")
-        sheet.set_column(0, 0, 22)
-        sheet.set_column(1, 1, 110)
-        rows = [*table.about.items(), ("", ""), ("column", "meaning")]
-        rows += [(column.name, column.meaning) for column in table.columns]
-        for number, (name, text) in enumerate(rows):
-            sheet.write_string(number, 0, name, heading)
-            sheet.write_string(number, 1, text)
-
-    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def add(self, rows: str) -> None:
         """The next rows."""
-        for row in rows:
-            for place, (value, column, form) in enumerate(zip(row, self._columns, self._formats, strict=True)):
-                if value is None:
-                    continue
-                match column.kind:
-                    case Kind.UTC | Kind.LOCAL:
-                        self._sheet.write_datetime(self._next, place, value.replace(tzinfo=None), form)
-                    case Kind.TEXT:
-                        self._sheet.write_string(self._next, place, str(value))
-                    case _:
-                        self._sheet.write_number(self._next, place, value, form)
-            self._next += 1
+        self._sheet.write(rows.encode())
 
     def close(self) -> None:
         """Put it together."""
-        self._book.close()
+        self._sheet.write(f"</sheetData>{self._end}".encode())
+        self._sheet.close()
+        self._archive.close()
+
+
+def _write_frame(target: io.BytesIO, table: Table, folder: Path) -> None:
+    """A workbook with a heading, one row that shows the styles, and the sheet about it."""
+    book = xlsxwriter.Workbook(target, {"constant_memory": True, "tmpdir": str(folder), **LINKS})
+    heading = book.add_format({"bold": True})
+    time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"})
+    formats = {Kind.UTC: time, Kind.LOCAL: time, Kind.LEVEL: book.add_format({"num_format": "0.0"})}
+    sheet = book.add_worksheet("Levels")
+    sheet.freeze_panes(1, 1)
+    for place, column in enumerate(table.columns):
+        sheet.set_column(place, place, 23 if column.kind in (Kind.UTC, Kind.LOCAL) else 12)
+        sheet.write_string(0, place, column.name, heading)
+    for place, column in enumerate(table.columns):  # row by row: with constant memory there is no way back
+        sheet.write_number(1, place, 0, formats.get(column.kind))
+    _write_about(book.add_worksheet("About"), table, heading)
+    book.close()
+
+
+def _write_about(sheet: Any, table: Table, heading: Any) -> None:
+    sheet.set_column(0, 0, 22)
+    sheet.set_column(1, 1, 110)
+    rows = [*table.about.items(), ("", ""), ("column", "meaning")]
+    rows += [(column.name, column.meaning) for column in table.columns]
+    for number, (name, text) in enumerate(rows):
+        sheet.write_string(number, 0, name, heading)
+        sheet.write_string(number, 1, text)
 
 
 def write_parquet(table: Table, store: Store, workshop: Workshop, path: Path) -> int:

@@ -21,7 +21,8 @@ from slmm.record.partitions import KEY, TABLES
 from slmm.record.store import Connection
 from slmm.times import timestamp
 
-PERIODS_AT_ONCE = 500
+PERIODS_AT_ONCE = 100
+"""Put together by Python in some ms: whoever waits for the interpreter meanwhile waits no longer than that."""
 TEXT_FORMAT = "1"
 """Version of the layout; a new one when a column changes its meaning."""
 

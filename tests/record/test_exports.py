@@ -20,12 +20,13 @@ from slmm.acoustics.quality import Flag
 from slmm.errors import DiskTrouble, Invalid
 from slmm.events import Labels, Levels
 from slmm.record import frame_table, sheets
+from slmm.record.cells import Grid, letters
 from slmm.record.exports import FORMATS, Order, csv_pieces, table_of
 from slmm.record.frames import Frame, Source
 from slmm.record.office import RecordOffice
 from slmm.record.sheets import Workshop, write_parquet, write_xlsx
 from slmm.record.summary import Summaries
-from slmm.record.tables import Style, Table, cell, quoted
+from slmm.record.tables import Kind, Style, Table, cell, quoted
 from tests.record.past import NOON, record_polls, record_stream, simulate
 from tests.record.test_history import history_of, minutes, put
 
@@ -102,13 +103,16 @@ def test_frames_in_files_and_in_tables_are_one_export(office: RecordOffice) -> N
     assert len(earlier) == 100
 
 
-def test_pieces_are_bounded_and_begin_before_the_rest_is_read(office: RecordOffice) -> None:
+def test_pieces_are_bounded_and_begin_before_the_rest_is_read(
+    office: RecordOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_table, "ROWS_AT_ONCE", 1000)
     record_stream(office, simulate("a", 600.0))
     pieces = csv_pieces(table(office, "frames", metrics=("lp", "leq")), office.store, Style())
     assert next(pieces).startswith(b"# unit: a\r\n")
     sizes = [len(piece) for piece in pieces]
-    assert len(sizes) >= 2
-    assert max(sizes) < 4000 * 120
+    assert len(sizes) >= 6
+    assert max(sizes) < 1000 * 120
 
 
 def test_an_export_goes_on_after_a_day_went_into_a_file(office: RecordOffice) -> None:
@@ -256,6 +260,30 @@ def test_a_workbook_has_the_rows_and_a_sheet_about_them(
     assert abs(first - (NOON + timedelta(minutes=1))) < timedelta(milliseconds=1)
     assert (told["zone"], told["laeq"]) == ("Europe/Berlin", "LAeq,1min, dB")
     assert not list((tmp_path / "exports").iterdir())
+
+
+def test_cells_are_the_same_from_sql_and_from_python(office: RecordOffice) -> None:
+    past = simulate("a", 10.0)
+    record_polls(office, past)
+    odd = Frame("a", NOON + HOUR, Source.SD_LEQ, Levels(leq=-1.2), 2.5, None, raw="<&>\"'\x01\uffff]]>ä", address=7)
+    office.historian.write([*past.stored(1.0), odd])
+    wanted = table(office, "frames")
+    assert isinstance(wanted, frame_table.FrameTable)
+    grid = Grid(tuple(wanted.columns), tuple("1" if column.kind is Kind.LEVEL else "" for column in wanted.columns))
+    place = office.store.read(wanted.first)
+    told, count = "", 0
+    while place is not None:
+        rows, _ = office.store.read(lambda connection, at=place: wanted.rows(connection, at))
+        text, added, place = office.store.read(
+            lambda connection, at=place, done=count: wanted.cells(connection, at, grid, done + 2)
+        )
+        assert added == len(rows)
+        assert text == grid.rows(rows, count + 2)
+        told, count = told + text, count + added
+    cells = [each.get("r") for each in ElementTree.fromstring(f"<a>{told}</a>").iter("c")]
+    assert count == 18 + 1 == len(set(re.findall("[0-9]+", " ".join(map(str, cells)))))
+    assert "&lt;&amp;&gt;\"']]&gt;ä" in told
+    assert [letters(number) for number in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
 
 
 def test_no_text_becomes_a_formula_or_a_link(office: RecordOffice, workshop: Workshop) -> None:
