@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from slmm.alerts import machine, store
 from slmm.alerts.engine import AlertEngine
-from slmm.alerts.rules import EXTREMES, LIMIT, in_words
+from slmm.alerts.rules import EXTREMES, LIMIT, Rule, in_words
 from slmm.alerts.state import IDLE, EndReason, Phase
 from slmm.alerts.unit import Record, RuleRun, UnitAlerts
 from slmm.errors import Invalid, NotFound
@@ -67,6 +67,14 @@ class Rulebook:
             self._put_to_work(unit, row, None)
         self._engine.rules_changed(unit_id)
         return row
+
+    def draft(self, unit_id: str, values: Mapping[str, Any]) -> Rule:
+        """The rule that ``add`` would make, for trying it out; raises Invalid or ValueError."""
+        if values.get("limit_id") is not None:
+            values = {**values, "metric": LIMIT}
+        row = RuleRow(id=0, unit_id=unit_id, version=1, created_at=self._now(), **values)
+        check(row)
+        return self._engine.rule(row)
 
     def change(self, unit_id: str, rule_id: int, values: Mapping[str, Any], *, by: str | None = None) -> RuleRow:
         """Other members of a rule; raises NotFound, Invalid or DiskTrouble."""

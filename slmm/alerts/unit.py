@@ -144,7 +144,7 @@ class UnitAlerts:
                 continue
             level_db = self._level(run, levels, at_s, is_measuring=is_measuring)
             if level_db is not None:
-                records += self._judge(run, at_s, level_db, flags)
+                records += self.judge(run, at_s, level_db, flags)
         return records, is_back
 
     def _level(self, run: RuleRun, levels: Levels, at_s: float, *, is_measuring: bool) -> float | None:
@@ -191,7 +191,7 @@ class UnitAlerts:
             else:
                 continue
             if level_db is not None:
-                records += self._judge(run, at_s, level_db, ())
+                records += self.judge(run, at_s, level_db, ())
         return records, is_back
 
     def take_limit(self, limit_id: int, watch: Watch, until: datetime, known_from: datetime) -> list[Record]:
@@ -223,7 +223,8 @@ class UnitAlerts:
             run.state = replace(run.state, judged_until_s=until_s)
             run.is_dirty = True
 
-    def _judge(self, run: RuleRun, at_s: float, level_db: float, flags: tuple[str, ...]) -> list[Record]:
+    def judge(self, run: RuleRun, at_s: float, level_db: float, flags: tuple[str, ...] = ()) -> list[Record]:
+        """A level of one rule that is known to be new."""
         try:
             records = self._follow_window(run, at_s)
             may_start = run.window is not None
