@@ -13,7 +13,6 @@ import pytest
 
 from slmm import signals
 from slmm.events import Labels, Levels, Reading, RunState
-from slmm.storage import recorder as recorder_module
 from slmm.storage.batch import Batch, store
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
@@ -200,7 +199,7 @@ def test_too_long_an_outage_drops_the_oldest_and_says_so_once(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recorder_module, "MOST_PENDING", 3)
+    monkeypatch.setattr(recorder, "most_pending", 3)
     other_writer.execute("BEGIN IMMEDIATE")
     for minute in range(5):
         take(recorder, board, "a", START + timedelta(minutes=minute), lp=float(minute))
@@ -219,7 +218,7 @@ def test_what_comes_in_during_a_write_is_not_lost_when_the_batch_is_full(
     other_writer: sqlite3.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recorder_module, "MOST_PENDING", 3)
+    monkeypatch.setattr(recorder, "most_pending", 3)
     for minute in range(3):
         take(recorder, board, "a", START + timedelta(minutes=minute), lp=float(minute))
     other_writer.execute("BEGIN IMMEDIATE")
@@ -238,7 +237,7 @@ def test_what_comes_in_during_a_write_is_not_lost_when_the_batch_is_full(
 def test_a_long_backlog_is_written_in_pieces(
     database: Database, recorder: Recorder, board: StatusBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(recorder, "most_at_once", 2)
     for minute in range(5):
         take(recorder, board, "a", START + timedelta(minutes=minute))
     recorder.flush()
@@ -310,7 +309,7 @@ def test_stopping_does_not_wait_for_ever_for_a_locked_database(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recorder_module, "STOP_WITHIN_S", 0.2)
+    monkeypatch.setattr(recorder, "stop_within_s", 0.2)
     recorder.start()
     take(recorder, board, "a", START)
     other_writer.execute("BEGIN IMMEDIATE")
