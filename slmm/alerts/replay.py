@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,7 +73,8 @@ class Replay:
         self.episodes: list[Episode] = []
         self._now_s = self._begins_s = begins_at.timestamp()
         clock = SteadyClock(lambda: self._now_s, lambda: self._now_s)
-        self._unit = UnitAlerts(rule.unit_id, clock, limits)
+        gap_s = max(3.0 * rule.interval_s, limits.max_gap_s)
+        self._unit = UnitAlerts(rule.unit_id, clock, replace(limits, max_gap_s=gap_s))
         self._run = RuleRun(rule)
         self._unit.runs[rule.rule_id] = self._run
         self._last_s: float | None = None
@@ -116,8 +117,11 @@ class Replay:
             if self._is_quiet(self._run.state):
                 found = int(np.searchsorted(calls, at))
                 if found == len(calls):
+                    self._heard_before(float(frames.at_s[order[-1]]))
                     break
-                at = int(calls[found])
+                if at < calls[found]:
+                    at = int(calls[found])
+                    self._heard_before(float(frames.at_s[order[at - 1]]))
             self._play(frames, int(order[at]))
             at += 1
         self._last_s = float(frames.at_s[-1])
@@ -157,13 +161,10 @@ class Replay:
 
     def _play(self, frames: Frames, row: int) -> None:
         at_s = float(frames.at_s[row])
-        before_s = self._last_s if row == 0 else float(frames.at_s[row - 1])
-        if before_s is not None and at_s - before_s > self._unit.limits.no_data_after_s and at_s > self._begins_s:
-            self._go(before_s + self._unit.limits.no_data_after_s)
-            self._note(self._unit.data_lost(self._now_s))
         if at_s < self._begins_s:
             self._fill(frames, row)
             return
+        self._lose_until(at_s)
         self._go(at_s)
         is_measuring = frames.is_measuring[row]
         state = None if np.isnan(is_measuring) else RunState.MEASURING if is_measuring else RunState.STOPPED
@@ -182,6 +183,19 @@ class Replay:
             flags = tuple(text.split(",")) if text else ()
             records, _ = self._unit.take(Reading(unit_id, at, levels, "", run_state=state, flags=flags), at_s)
         self._note(records)
+
+    def _heard_before(self, at_s: float) -> None:
+        """Rows were jumped over, and the last of them was then."""
+        if at_s >= self._begins_s:
+            self._unit.watch = watchdog.Watch(self._begins_s, at_s, at_s, at_s)
+
+    def _lose_until(self, at_s: float) -> None:
+        """A silence before *at_s* may have been long enough to count as lost data."""
+        due_s = watchdog.due_s(self._unit.watch, self._unit.limits)
+        if due_s is not None and due_s <= at_s:
+            self._go(due_s)
+            self._unit.watch = watchdog.lost(self._unit.watch)
+            self._note(self._unit.data_lost(due_s))
 
     def _fill(self, frames: Frames, row: int) -> None:
         """Before the span the window of a rolling LAeq only fills."""
@@ -228,6 +242,8 @@ class Replay:
         limit = self._run.rule.limit
         if self._watch is not None and limit is not None:
             self._note(self._unit.take_limit(limit.limit_id, self._watch, ends_at, self._known_from))
+        if self._watch is None:
+            self._lose_until(ends_at.timestamp())
         self._go(ends_at.timestamp())
         if self.episodes and self.episodes[-1].ended_at is None:
             self._take_peak(self.episodes[-1], self._run.state)

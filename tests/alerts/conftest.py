@@ -69,6 +69,7 @@ class Bench:
         self.office.channels.load(self.box)
         self.office._channels_changed()
         self.engine = self.office.engine
+        self.office.limit_book.load()
         self.engine.load()
         for signal, receiver in self.engine._receivers():
             signal.connect(receiver, weak=False)

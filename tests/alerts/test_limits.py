@@ -1,0 +1,438 @@
+"""Rules that watch a limit: judged by minutes as reports judge them, told as other rules tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slmm import events, signals
+from slmm.acoustics.intervals import Span
+from slmm.acoustics.quality import Flag
+from slmm.errors import Conflict, Invalid
+from slmm.events import FeedMode, Levels, Reading, RunState, StreamedLevels
+from slmm.limits.document import parse, to_json
+from slmm.settings import Settings
+from tests.alerts.conftest import START
+from tests.alerts.ground import Ground
+from tests.limits.pieces import minutes
+
+
+@pytest.fixture
+def ground(make_settings: Callable[..., Settings], tmp_path: Path) -> Iterator[Ground]:
+    path = tmp_path / "alerts"
+    path.mkdir()
+    made = Ground(make_settings(), path)
+    yield made
+    made.close()
+
+
+def watch(ground: Ground, **members: object) -> int:
+    """A rule on the only limit."""
+    (limit_id,) = ground.office.limit_book.known
+    rule_id = ground.add(limit_id=limit_id, **members)
+    ground.look()
+    return rule_id
+
+
+# -- judged periods ----------------------------------------------------------------------------------------------
+
+
+def test_a_period_that_is_judged_red_is_told_when_it_has_ended(ground: Ground) -> None:
+    ground.limit(name="Day")
+    watch(ground, name="Building site")
+    ground.sounds(*[60.0] * 15, *[72.1] * 14)
+    assert ground.events == []
+    ground.sounds(72.1)
+    (event,) = ground.events
+    assert (event.severity, event.onset_value, event.threshold_db, event.metric) == ("red", 72.1, 70.0, "limit")
+    assert event.detail == "Day: exceeded 72.1 > 70.0 dB LAeq,15min, 12:15–12:30, coverage 100 %"
+    ground.deliver()
+    (letter,) = ground.messages
+    assert letter.payload["summary"] == "RED a: Building site, LAeq,15min 72.1 dB"
+    assert event.detail in letter.body
+    ground.sounds(*[72.1] * 15)
+    assert len(ground.events) == 1
+    ground.sounds(*[69.0] * 15)
+    assert ground.told_spans == [(30, 60, "red", "cleared")]
+
+
+def test_what_is_not_judged_is_evidence_for_nothing(ground: Ground) -> None:
+    ground.limit()
+    watch(ground)
+    ground.sounds(*[None] * 5, *[80.0] * 10)  # two thirds are known, three quarters are needed
+    assert ground.events == []
+    ground.sounds(*[None] * 3, *[80.0] * 12)
+    ground.sounds(*[60.0] * 5, *[None] * 10)
+    ground.sounds(*[None] * 15)
+    assert ground.told_spans == [(30, None, "red", None)]
+    assert "coverage 80 %" in (ground.events[0].detail or "")
+    ground.sounds(*[60.0] * 15)
+    assert ground.told_spans == [(30, 75, "red", "cleared")]
+
+
+def test_a_period_is_judged_though_its_last_minutes_never_come(ground: Ground) -> None:
+    ground.limit()
+    watch(ground)
+    ground.sounds(*[80.0] * 13)
+    ground.silence(ground.at(14))
+    assert ground.events == []
+    ground.silence(ground.at(15))
+    assert ground.told_spans == [(15, None, "red", None)]
+
+
+def test_over_range_is_a_breach_or_proves_nothing(ground: Ground) -> None:
+    ground.limit()
+    watch(ground)
+    ground.sounds(*[69.0] * 14)
+    ground.sounds(69.0, flags=Flag.OVER)
+    assert ground.events == []  # at most one cannot say that it was kept
+    ground.sounds(*[60.0] * 13)
+    ground.sounds(95.0, 95.0, flags=Flag.OVER)
+    (event,) = ground.events
+    assert (event.flags, event.onset_value) == ("over", 86.3)
+    assert "exceeded at least 86.3 > 70.0" in (event.detail or "")
+
+
+def test_the_comparator_and_the_rounding_are_those_of_the_limit(ground: Ground) -> None:
+    ground.limit(comparator=">=", round_to_db=1.0)
+    watch(ground)
+    ground.sounds(*[69.4] * 15)
+    assert ground.events == []
+    ground.sounds(*[69.5] * 15)
+    assert ground.events[0].onset_value == 70.0
+
+
+def test_delays_count_periods(ground: Ground) -> None:
+    ground.limit()
+    watch(ground, duration_s=900, clear_duration_s=900)
+    ground.sounds(*[75.0] * 15)
+    assert ground.events == []
+    ground.sounds(*[75.0] * 15, *[60.0] * 15)
+    assert ground.told_spans == [(30, None, "red", None)]
+    ground.sounds(*[60.0] * 15)
+    assert ground.told_spans == [(30, 60, "red", "cleared")]
+
+
+def test_latching_and_acknowledging_are_those_of_other_rules(ground: Ground) -> None:
+    ground.limit()
+    watch(ground, latch=True)
+    ground.sounds(*[75.0] * 15, *[60.0] * 15)
+    assert (ground.events[0].is_latched, ground.events[0].clear_at) == (True, None)
+    ground.sounds(*[60.0] * 3)
+    ground.office.inbox.acknowledge(ground.events[0].id, "kim")
+    assert ground.events[0].end_reason == "cleared"
+    ground.sounds(*[60.0] * 12)
+    assert len(ground.events) == 1
+
+
+# -- warnings ------------------------------------------------------------------------------------------------------
+
+
+def test_a_warning_comes_as_soon_as_nothing_can_take_it_back(ground: Ground) -> None:
+    ground.limit()
+    watch(ground, limit_warns=True)
+    ground.sounds(*[72.0] * 4)  # 4 of 15 min at 72: silence from now on would leave 66.3 dB
+    assert ground.events == []
+    ground.sounds(72.0)  # 67.2: beyond 67 whatever happens
+    (event,) = ground.events
+    assert (event.severity, event.onset_value, event.threshold_db) == ("amber", 67.2, 67.0)
+    assert "52.8 % of the allowance is used; would exceed 72.0 > 70.0" in (event.detail or "")
+    ground.sounds(*[72.0] * 4)
+    assert ground.events[0].severity == "amber"
+    ground.sounds(72.0)
+    (event,) = ground.events
+    assert (event.severity, ground.transitions) == ("red", ["onset", "escalated"])
+    assert "105.6 % of the allowance is used" in (event.detail or "")
+    ground.sounds(*[30.0] * 5)
+    assert ground.told_spans == [(5, None, "red", None)]
+    ground.sounds(*[30.0] * 15)
+    assert ground.told_spans == [(5, 30, "red", "cleared")]
+
+
+def test_a_loud_begin_alone_is_no_warning(ground: Ground) -> None:
+    ground.limit()
+    watch(ground, limit_warns=True)
+    ground.sounds(74.0, 74.0, *[40.0] * 13)  # "would exceed" for a while, but comes to 65.3
+    assert ground.events == []
+
+
+# -- rolling -------------------------------------------------------------------------------------------------------
+
+
+def test_a_rolling_limit_is_judged_each_minute_with_margin_and_delay(ground: Ground) -> None:
+    ground.limit(period={"kind": "rolling", "length": "15min"})
+    watch(ground, duration_s=120, clear_margin_db=3.0, clear_duration_s=60)
+    ground.sounds(*[60.0] * 10, *[75.0] * 4)
+    assert ground.events == []  # R13: not valid until the window is full
+    ground.sounds(75.0)
+    assert ground.events == []
+    ground.sounds(75.0, 75.0)
+    (event,) = ground.events
+    assert ground.told_spans == [(17, None, "red", None)]
+    assert (event.detail or "").startswith("site: exceeded")
+    assert "LAeq,15min rolling" in (event.detail or "")
+    ground.sounds(*[66.0] * 15)  # at minute 32 the last of the loud ones has left the window
+    assert ground.told_spans == [(17, None, "red", None)]
+    ground.sounds(66.0)
+    assert ground.told_spans == [(17, 33, "red", "cleared")]
+
+
+def test_the_hours_of_a_rolling_limit_close_what_is_open(ground: Ground) -> None:
+    ground.limit(
+        period={"kind": "rolling", "length": "5min"},
+        rows=[{"from": "12:00", "until": "12:20", "level_db": 70.0}],
+    )
+    watch(ground)
+    ground.sounds(*[80.0] * 40)
+    assert ground.told_spans == [(5, 20, "red", "schedule_end")]
+
+
+def test_the_last_period_of_the_day_stays_news_for_one_period_more(ground: Ground) -> None:
+    ground.limit(rows=[{"from": "12:00", "until": "12:30", "level_db": 70.0}])
+    watch(ground)
+    ground.sounds(*[80.0] * 40)
+    assert ground.told_spans == [(15, None, "red", None)]
+    ground.sounds(*[80.0] * 10)
+    assert ground.told_spans == [(15, 45, "red", "schedule_end")]
+
+
+def test_outside_the_hours_of_the_limit_the_rule_says_so(ground: Ground) -> None:
+    ground.limit(rows=[{"from": "13:00", "until": "14:00", "level_db": 70.0}])
+    rule_id = watch(ground)
+    ground.sounds(80.0)
+    row = ground.office.rules.get("a", rule_id)
+    assert ground.office.rules.state(row)["shown"] == "outside hours"
+
+
+def test_a_night_limit_knows_the_clock_change_and_the_holiday(ground: Ground) -> None:
+    """From 23:00 on Saturday the 28th, Berlin time, clocks jump from 2 to 3: the night lasts 7 hours."""
+    rows = [
+        {"from": "23:00", "until": "07:00", "level_db": 50.0, "on_holidays": "skip"},
+        {"from": "23:00", "until": "07:00", "level_db": 40.0, "on_holidays": "only"},
+    ]
+    ground.limit(period={"kind": "whole"}, rows=rows, timezone="Europe/Berlin", more_holidays=["2026-03-29"])
+    watch(ground)
+    saturday = START + timedelta(days=26, hours=10)  # 22:00 UTC
+    ground.silence(saturday)
+    ground.sounds(*[45.0] * 420)
+    assert ground.events == []
+    ground.silence(saturday + timedelta(hours=23))
+    ground.sounds(*[45.0] * 480)
+    (event,) = ground.events
+    assert (event.threshold_db, event.onset_at) == (40.0, saturday + timedelta(hours=31))
+    assert "23:00–07:00" in (event.detail or "")
+
+
+# -- changes and restarts --------------------------------------------------------------------------------------------
+
+
+def test_a_limit_changed_within_a_period_judges_all_of_it_anew(ground: Ground) -> None:
+    kept = ground.limit()
+    watch(ground)
+    ground.sounds(*[75.0] * 20)
+    stricter = parse({**to_json(kept.limit), "rows": [{"from": "00:00", "until": "24:00", "level_db": 74.0}]})
+    ground.office.change_limit("a", kept.limit_id, limit=stricter, by="kim")
+    assert ground.told_spans[0][3] == "rule_changed"
+    ground.look()
+    ground.sounds(*[75.0] * 10)
+    assert [span[0] for span in ground.told_spans] == [15, 30]
+    assert ground.events[1].threshold_db == 74.0
+
+
+def test_another_name_of_a_limit_ends_nothing(ground: Ground) -> None:
+    kept = ground.limit()
+    watch(ground)
+    ground.sounds(*[75.0] * 16)
+    ground.office.change_limit("a", kept.limit_id, limit=parse({**to_json(kept.limit), "name": "new"}))
+    ground.look()
+    assert ground.told_spans == [(15, None, "red", None)]
+    ground.sounds(*[60.0] * 14)
+    assert ground.told_spans == [(15, 30, "red", "cleared")]
+
+
+def test_a_limit_that_is_switched_off_judges_nothing_and_the_rule_says_so(ground: Ground) -> None:
+    kept = ground.limit()
+    rule_id = watch(ground)
+    ground.office.change_limit("a", kept.limit_id, is_enabled=False)
+    ground.look()
+    ground.sounds(*[75.0] * 20)
+    assert ground.events == []
+    state = ground.office.rules.state(ground.office.rules.get("a", rule_id))
+    assert (state["shown"], "switched off" in str(state["error"])) == ("error", True)
+    ground.office.change_limit("a", kept.limit_id, is_enabled=True)
+    ground.look()
+    ground.sounds(*[75.0] * 10)
+    assert ground.told_spans == [(30, None, "red", None)]
+
+
+def test_only_a_limit_of_the_unit_can_be_watched_and_it_says_the_hours(ground: Ground) -> None:
+    kept = ground.limit()
+    with pytest.raises(Invalid, match="limit_id 99 is no limit of a"):
+        ground.add(limit_id=99)
+    with pytest.raises(Invalid, match=r"limit_id .* is no limit of b"):
+        ground.add("b", limit_id=kept.limit_id)
+    with pytest.raises(Invalid, match="schedule_start '22:00' is not allowed with a limit_id"):
+        ground.add(limit_id=kept.limit_id, schedule_start="22:00", schedule_end="06:00")
+    with pytest.raises(Invalid, match="'limit' needs a limit_id"):
+        ground.add(metric="limit")
+    ground.add(limit_id=kept.limit_id, name="Mine")
+    with pytest.raises(Conflict, match=r"watched by alert rule 1 \(Mine\)"):
+        ground.office.limit_book.remove("a", kept.limit_id)
+
+
+def test_the_rule_in_words_has_the_limits_terms(ground: Ground) -> None:
+    ground.limit(name="Day")
+    rule_id = watch(ground, limit_warns=True)
+    words = ground.office.rules.words(ground.office.rules.get("a", rule_id), events.Labels("A", "F"))
+    assert words == (
+        "alarm when LAeq,15min of limit Day is judged above 70.0 dB; amber beyond 67.0 dB, both as soon as nothing can"
+        " take it back; clears with a period that keeps it"
+    )
+
+
+def test_a_rule_on_a_limit_has_the_meter_read_each_second(ground: Ground) -> None:
+    ground.limit()
+    watch(ground)
+    assert (ground.demands["a"].interval_s, ground.demands["a"].needs_stream) == (1.0, False)
+    watch(ground, source="stream", name="2")
+    assert ground.demands["a"].needs_stream
+
+
+@pytest.mark.parametrize("minute", [14, 15, 30])
+def test_a_restart_at_any_time_changes_nothing(ground: Ground, minute: int) -> None:
+    """Killed without a word: what was told is not told again, and what was not told is told from the record."""
+    ground.limit()
+    watch(ground, limit_warns=True)
+    ground.engine.scribe.flush(checkpoint_all=True)
+    levels = [72.0] * 15 + [60.0] * 15 + [75.0] * 15
+    ground.sounds(*levels[:minute])
+    ground.restart(away_s=1.0)
+    ground.look()
+    ground.sounds(*levels[minute:])
+    assert ground.told_spans == [(5, 30, "red", "cleared"), (33, None, "red", None)]
+    assert ground.transitions == ["onset", "escalated", "ended", "onset", "escalated"]
+
+
+def test_what_was_judged_but_not_written_is_judged_again_after_a_crash(ground: Ground) -> None:
+    ground.limit()
+    watch(ground)
+    ground.engine.scribe.flush(checkpoint_all=True)
+    ground.sounds(*[75.0] * 14)
+    scribe = ground.engine.scribe
+    scribe.flush = lambda **_: True  # type: ignore[method-assign,assignment] - the disk is away
+    ground.sounds(75.0)
+    assert ground.events == []
+    ground.restart(away_s=20.0)
+    ground.look()
+    assert ground.told_spans == [(15, None, "red", None)]
+
+
+def test_minutes_made_anew_double_nothing_and_the_standing_knows_them(ground: Ground) -> None:
+    ground.limit()
+    watch(ground)
+    ground.sounds(*[75.0] * 17)
+    ground.hear(minutes(START, [60.0] * 17))
+    assert len(ground.events) == 1
+    assert ground.watch is not None
+    (now,) = ground.watch.standings("a")
+    assert (now["previous"]["level_db"], now["now"]["level_db"]) == (60.0, 60.0)
+
+
+def test_excluded_minutes_leave_the_standing_and_the_running_period(ground: Ground) -> None:
+    ground.limit()
+    watch(ground)
+    ground.sounds(*[60.0] * 10, *[90.0] * 3)
+    ground.excluded.append(Span(ground.at(10), ground.at(13)))
+    assert ground.watch is not None
+    ground.watch._marks_read_s = -100.0
+    ground.look()
+    (now,) = ground.watch.standings("a")
+    assert (now["now"]["level_db"], now["now"]["flags"]) == (60.0, ["excluded"])
+    ground.sounds(60.0, 60.0)
+    assert ground.events == []
+
+
+# -- standings -------------------------------------------------------------------------------------------------------
+
+
+def test_viewers_are_told_at_once_when_a_verdict_changes_and_now_and_then_else(ground: Ground) -> None:
+    ground.limit()
+    ground.look()
+    ground.sounds(60.0)
+    first = len(ground.stood)
+    ground.look()
+    ground.look()
+    assert len(ground.stood) == first
+    ground.sounds(90.0)
+    assert (len(ground.stood), ground.stood[-1].limits[0]["verdict"]) == (first + 1, "red")
+
+
+def test_the_present_minute_is_added_from_the_stream_while_it_is_clean(ground: Ground) -> None:
+    ground.limit()
+    ground.look()
+    ground.sounds(60.0)
+    assert ground.watch is not None
+    begin = ground.made_until
+    assert begin is not None
+    for tenth in range(300):
+        at = begin + timedelta(seconds=(tenth + 1) / 10)
+        streamed = StreamedLevels("a", at, Levels(lp=80.0, leq=80.0), "", tenth, run_state=RunState.MEASURING)
+        signals.publish(signals.levels_streamed, streamed)
+    ground.time.go(30.0)
+    (now,) = ground.watch.standings("a")
+    assert (now["resolution"], now["now"]["level_db"]) == ("live", 75.3)
+    assert now["at"] == "2026-03-02T12:01:30.000Z"
+    cut = replace(streamed, at=begin + timedelta(seconds=30.1), main=Levels(leq=130.0, over=True))
+    signals.publish(signals.levels_streamed, cut)
+    (after,) = ground.watch.standings("a")
+    assert (after["resolution"], after["now"]["level_db"]) == ("minute", 60.0)
+
+
+def test_the_present_minute_is_added_from_le_while_its_tenths_are_fine_enough(ground: Ground) -> None:
+    ground.limit()
+    ground.look()
+    ground.sounds(60.0)
+    assert ground.watch is not None
+    begin = ground.made_until
+    assert begin is not None
+
+    def read(run_s: float) -> tuple[str, float]:
+        """Half a minute at 70 dB of a measurement that has run so long."""
+        for second in range(31):
+            le_db = round(70.0 + 10 * float(np.log10(run_s + second)), 1)
+            at = begin + timedelta(seconds=second)
+            signals.publish(signals.reading_taken, Reading("a", at, Levels(le=le_db), "", run_state=RunState.MEASURING))
+        (now,) = ground.watch.standings("a")  # type: ignore[union-attr]
+        return now["resolution"], now["now"]["level_db"]
+
+    ground.time.go(25.0)
+    resolution, level_db = read(60.0)
+    assert resolution == "live"
+    assert level_db == pytest.approx(66.0, abs=0.5)  # a minute at 60, half a one at 70, told in tenths of LE
+    ground.hear(minutes(begin, [60.0]))
+    begin += timedelta(minutes=1)
+    ground.time.go(25.0)
+    assert read(36_000.0) == ("minute", 60.0)
+
+
+def test_a_unit_without_readings_shows_no_data(ground: Ground) -> None:
+    ground.limit()
+    ground.look()
+    ground.silence(ground.at(5))
+    assert ground.watch is not None
+    (now,) = ground.watch.standings("a")
+    assert (now["verdict"], now["now"]["level_db"]) == ("no_data", None)
+
+
+def test_a_unit_that_goes_takes_its_standings_along(ground: Ground) -> None:
+    ground.limit()
+    ground.look()
+    signals.publish(signals.roster_changed, events.RosterChange("a", START, "removed"))
+    assert ground.watch is not None
+    assert ground.watch.standings("a") == []
+    signals.publish(signals.mode_changed, events.ModeChange("a", START, FeedMode.OFF))
