@@ -39,6 +39,10 @@ class Conflict(SlmmError):
     """It exists already, or somebody else holds it."""
 
 
+class NotInstalled(SlmmError):
+    """An optional part of SLMM is wanted that is not installed here; the message says how to."""
+
+
 class Standby(SlmmError):
     """The service holds no device connections at present, on request of an operator."""
 

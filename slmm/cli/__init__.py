@@ -23,6 +23,7 @@ COMMANDS = {
     "stop": "slmm.cli.control:stop",
     "files": "slmm.cli.files:files_group",
     "history": "slmm.cli.history:history_group",
+    "report": "slmm.cli.report:report",
     "alerts": "slmm.cli.alerts:alerts_group",
     "verify": "slmm.cli.verify:verify",
     "db": "slmm.cli.database:database_group",

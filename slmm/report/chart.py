@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from slmm.acoustics.civil import instant
 from slmm.acoustics.intervals import PeriodLevels, Span
 from slmm.acoustics.levels import duration_name, period_name
 from slmm.acoustics.quality import Flag, is_judged
+from slmm.limits.calendar import Step
 from slmm.report.document import LimitResult, Report
 from slmm.report.words import Words
 
-WIDTH, HEIGHT = 523.0, 168.0
+WIDTH, HEIGHT = 509.0, 156.0
 LEFT, RIGHT, TOP, BOTTOM = 26.0, 74.0, 12.0, 24.0
 LOWEST_DB, HIGHEST_DB = 30, 100
 """The scale of levels outdoors; wider where a level lies beyond."""
@@ -30,6 +31,7 @@ DASHES = ((5.0, 2.5), (2.0, 2.0), (7.0, 2.0, 1.5, 2.0))
 EXCLUDED, NO_DATA = "#a08040", "#f1f3f5"
 HATCH_PT = 5.0
 LEAST_LABEL_PT = 17.0
+MOST_JOINED = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def _marks(report: Report, words: Words) -> Iterator[tuple[datetime, str, bool]]
         return
     for day in days:
         begin = instant(day, time.min, zone)
-        is_told = len(days) <= 7 or day.day == 1 or day.weekday() == 0
+        is_told = len(days) <= 7 or day.day == 1 or (day.weekday() == 0 and day.day > 3)
         label = words.short_date(day) if len(days) <= 7 else str(day.day)
         yield begin, label if is_told else "", day.weekday() == 0
     yield report.reach.span.ends_at, "", False
@@ -222,29 +224,42 @@ def _stairs(
 
 
 def _limits(results: Sequence[LimitResult], scale: Scale, words: Words) -> Iterator[Shape]:
-    """The steps of each limit, dashed in its own colour, named at the right edge."""
+    """The steps of each limit, dashed in its own colour, named at the right edge; equal ones are drawn once."""
     taken: list[float] = []
-    for number, result in enumerate(results[: len(LIMITS)]):
-        colour, dash = LIMITS[number], DASHES[number]
-        joined: list[tuple[float, float]] = []
-        for at, step in enumerate(result.line):
-            y = scale.y(step.level_db)
-            x1, x2 = scale.x(step.starts_at), scale.x(step.ends_at)
-            if at and result.line[at - 1].ends_at != step.starts_at:
-                yield Stroke(tuple(joined), colour, 1.0, dash)
-                joined = []
-            joined += [(x1, y), (x2, y)]
-            if x2 - x1 > LEAST_LABEL_PT and len(result.line) <= 30:
-                yield Caption(x1 + 2, y - 2.5, words.db(step.level_db), colour)
-        if not joined:
-            continue
-        yield Stroke(tuple(joined), colour, 1.0, dash)
-        y = joined[-1][1] + 2.4
+    drawn: set[tuple[Step, ...]] = set()
+    for number, result in enumerate(each for each in results[: len(LIMITS)] if each.line):
+        colour = LIMITS[number]
+        if _plain(result.line) not in drawn:
+            drawn.add(_plain(result.line))
+            yield from _line(result.line, scale, words, colour, DASHES[number])
+        y = scale.y(result.line[-1].level_db) + 2.4
         while any(abs(y - other) < TEXT + 1 for other in taken):
             y -= TEXT + 1.5
         taken.append(y)
         limit = result.kept.limit
-        yield Caption(WIDTH - RIGHT + 4, y, f"{limit.label(limit.rows[0])}", colour)
+        yield Caption(WIDTH - RIGHT + 4, round(y, 2), limit.label(limit.rows[0]), colour)
+
+
+def _plain(line: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(replace(step, amber_db=None) for step in line)
+
+
+def _line(line: tuple[Step, ...], scale: Scale, words: Words, colour: str, dash: tuple[float, ...]) -> Iterator[Shape]:
+    """Joined where it steps, as long as the steps can be told from each other."""
+    is_dense = len(line) > MOST_JOINED
+    joined: list[tuple[float, float]] = []
+    told: set[float] = set()
+    for at, step in enumerate(line):
+        y, x1, x2 = scale.y(step.level_db), scale.x(step.starts_at), scale.x(step.ends_at)
+        if joined and (is_dense or line[at - 1].ends_at != step.starts_at):
+            yield Stroke(tuple(joined), colour, 1.0, () if is_dense else dash)
+            joined = []
+        joined += [(x1, y), (x2, y)]
+        is_first = step.level_db not in told
+        told.add(step.level_db)
+        if is_first if is_dense else x2 - x1 > LEAST_LABEL_PT:
+            yield Caption(x1 + 2, y - 2.5, words.db(step.level_db), colour)
+    yield Stroke(tuple(joined), colour, 1.0, () if is_dense else dash)
 
 
 def _clocks(report: Report, scale: Scale, words: Words) -> Iterator[Shape]:

@@ -66,15 +66,15 @@ def _head(report: Report, words: Words) -> list[Block]:
         offset += f", {words.offset(changes[-1][0])}"
     told = words("local time", span=words.span(span), zone=report.reach.zone, offset=offset)
     blocks: list[Block] = [Prose(text(told), MUTED)]
-    for at, change in changes:
-        hours = change.total_seconds() / 3600
+    for at, _ in changes:
         blocks.append(
             Prose(
                 text(
                     words(
                         "clock change",
-                        change=words.signed(hours, 0 if hours == int(hours) else 1),
-                        moment=words.moment(at),
+                        day=words.long_date(words.local(at).date()),
+                        before=words.clock_until(at),
+                        after=words.clock(at),
                         offset=words.offset(at),
                         hours=f"{span.duration_s / 3600:g}",
                     )

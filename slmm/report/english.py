@@ -16,7 +16,7 @@ ENGLISH: Mapping[str, str] = {
     "week of": "Week {week} of {year}: {first} – {last}",
     "month of": "{month} {year}",
     "local time": "{span}, local time of {zone} ({offset})",
-    "clock change": "The clocks are changed by {change} h on {moment} (to {offset}); the span lasts {hours} h.",
+    "clock change": "On {day} the clocks go from {before} to {after} ({offset}); the span lasts {hours} h.",
     "not over": "The span is not over: this report tells of the time until {moment}.",
     "page": "page {number} of {count}",
     "made by": "SLMM {version}",
@@ -42,7 +42,7 @@ ENGLISH: Mapping[str, str] = {
     "verdict sentence": "{name}: {told}.",
     "limit exceeded": "{exceeded} of {periods} {kind} exceeded the limit",
     "limit kept": "all {periods} {kind} kept the limit",
-    "limit kept of judged": "{judged} of {periods} {kind} were judged, and none exceeded the limit",
+    "limit kept of judged": "{judged} of {periods} {kind} judged, and none of these exceeded the limit",
     "limit unknown": "none of the {periods} {kind} could be judged",
     "limit none due": "no period of it fell due in this time",
     "limit not judged": "; {count} not judged or not proven",
@@ -126,8 +126,8 @@ ENGLISH: Mapping[str, str] = {
     "calls for measures": "Calls for measures.",
     "more rows": "{count} more are not listed.",
     "unjudged": "Periods that were not judged",
-    "unjudged run": "{verdict}, coverage {coverage}",
-    "unjudged run many": "{count} {periods}: {verdict}, coverage {coverage} at least",
+    "unjudged run": "{verdict}, coverage {coverage}{flags}",
+    "unjudged run many": "{count} {periods}: {verdict}, coverage {coverage} to {most}{flags}",
     # -- remarks
     "remarks": "Remarks and exclusions",
     "reason": "Reason",
@@ -190,15 +190,14 @@ ENGLISH: Mapping[str, str] = {
     "averages": "Means",
     "averages of": (
         "energy means over the time of which levels are valid; time without data is neither zero nor an average. "
-        "Over-range, calibration and what was excluded are no part of them."
+        "Over-range, calibration and what was excluded are no part of them. Rounded once, at the end, half up, to "
+        "0.1 dB; limits round and compare as their document says."
     ),
     "percentiles": "Percentiles",
     "percentiles of": (
         "{name} is the level exceeded for N % of the valid time, counted in tenths of a second from {base}, in classes "
         "of 0.1 dB: the highest class such that at least N % of the time lies in it or above."
     ),
-    "rounding": "Rounding",
-    "rounding of": "once, at the end, half up, to 0.1 dB; limits round and compare as their document says.",
     "times": "Times",
     "times of": (
         "local time of {zone}. A period is labelled by its end; a night belongs to the date on which it begins, and so "

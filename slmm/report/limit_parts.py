@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slmm.acoustics.quality import Bound
+from slmm.acoustics.quality import Bound, Flag, flag_names
 from slmm.limits.document import Limit
 from slmm.limits.verdict import Judgement
 from slmm.limits.words import Verdict as Outcome
@@ -11,6 +11,7 @@ from slmm.report.document import BEYOND, UNKNOWN, LimitResult, Report, Stretch
 from slmm.report.reach import DAY
 from slmm.report.words import DASH, MUTED, Rich, Words, marked, text
 
+_REASONS = Flag.OVER | Flag.UNDER | Flag.PAUSED | Flag.WEATHER | Flag.CALIBRATION | Flag.EXCLUDED
 MOST_LISTED = 400
 """Stretches in one table; more are counted."""
 
@@ -117,9 +118,10 @@ def _more(count: int, words: Words) -> list[Block]:
 
 def _table(report: Report, words: Words, rows: list[tuple[LimitResult, Stretch, str]]) -> Table:
     has_many = len(report.limits) > 1
+    is_day = report.reach.kind == DAY
     columns = (
-        Column(text(words("when")), 2.2),
-        *((Column(text(words("limit")), 2.0, wraps=True),) if has_many else ()),
+        Column(text(words("when")), 1.4 if is_day else 2.4),
+        *((Column(text(words("limit")), 1.7, wraps=True),) if has_many else ()),
         Column(text(words("what")), 6.0, wraps=True),
     )
     day = report.reach.first if report.reach.kind == DAY else None
@@ -137,7 +139,7 @@ def _beyond(result: LimitResult, stretch: Stretch, words: Words) -> str:
     if len(stretch.periods) > 1:
         key = "exceeded windows" if result.is_rolling else "exceeded run"
         told = words(key, count=len(stretch.periods), highest=told)
-    if any(each.calls_for_action for each in stretch.periods):
+    if result.kept.limit.action_above_db is not None and any(each.calls_for_action for each in stretch.periods):
         told = f"{told}. {words('calls for measures')}"
     return told
 
@@ -157,9 +159,21 @@ def _sentence(limit: Limit, found: Judgement, words: Words) -> str:
 
 def _unknown(result: LimitResult, stretch: Stretch, words: Words) -> str:
     kinds = list(dict.fromkeys(words(f"verdict {each.verdict.value}") for each in stretch.periods))
-    coverage = words.percent(stretch.least_coverage)
+    names = dict.fromkeys(name for each in stretch.periods for name in flag_names(each.flags & _REASONS))
+    flags = f" ({', '.join(words(f'flag {name}') for name in names)})" if names else ""
+    coverage, most = (
+        words.percent(stretch.least_coverage),
+        words.percent(max(each.coverage for each in stretch.periods)),
+    )
     count = len(stretch.periods)
     if count == 1:
-        return words("unjudged run", verdict=kinds[0], coverage=coverage)
-    periods = _kind(result, count, words)
-    return words("unjudged run many", count=count, periods=periods, verdict=", ".join(kinds), coverage=coverage)
+        return words("unjudged run", verdict=kinds[0], coverage=coverage, flags=flags)
+    return words(
+        "unjudged run many",
+        count=count,
+        periods=_kind(result, count, words),
+        verdict=", ".join(kinds),
+        coverage=coverage,
+        most=most,
+        flags=flags,
+    )

@@ -19,10 +19,10 @@ def remarks(report: Report, words: Words) -> list[Block]:
     if not report.remarks:
         return []
     columns = (
-        Column(text(words("when")), 2.2),
-        Column(text(words("reason")), 1.6, wraps=True),
-        Column(text(words("remark")), 4.0, wraps=True),
-        Column(text(words("who")), 2.4, wraps=True),
+        Column(text(words("when")), 1.3 if report.reach.kind == DAY else 2.2),
+        Column(text(words("reason")), 2.0, wraps=True),
+        Column(text(words("remark")), 3.6, wraps=True),
+        Column(text(words("who")), 2.8, wraps=True),
     )
     rows = tuple(_remark(row, report, words) for row in report.remarks)
     return [Heading(words("remarks")), Table(columns, rows)]
@@ -49,10 +49,10 @@ def calibrations(report: Report, words: Words) -> list[Block]:
     columns = (
         Column(text(words("when")), 2.0),
         Column(text(words("check")), 0.9),
-        Column(text(words("calibrator")), 2.0, wraps=True),
-        *(Column(text(words(name)), 1.1, is_number=True) for name in ("nominal", "measured", "adjusted", "deviation")),
-        Column(text(words("drift")), 2.6, wraps=True),
-        Column(text(words("who")), 1.3, wraps=True),
+        Column(text(words("calibrator")), 1.7, wraps=True),
+        *(Column(text(words(name)), 1.3, is_number=True) for name in ("nominal", "measured", "adjusted", "deviation")),
+        Column(text(words("drift")), 2.9, wraps=True),
+        Column(text(words("who")), 1.6, wraps=True),
     )
     rows = tuple(_calibration(each, report, words) for each in report.calibrations)
     return [heading, Table(columns, rows), Prose(text(words("drift note")), MUTED)]

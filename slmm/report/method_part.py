@@ -22,7 +22,6 @@ def method(report: Report, words: Words) -> list[Block]:
         (words("sources"), text(_sources(report, words))),
         (words("averages"), text(words("averages of"))),
         (words("percentiles"), _percentiles(report, words)),
-        (words("rounding"), text(words("rounding of"))),
         (words("times"), text(words("times of", zone=report.reach.zone))),
     ]
     rows += [(words("limit"), marked(_limit(result, words))) for result in report.limits]

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import reportlab
 from reportlab.graphics.shapes import Drawing as Picture
 from reportlab.graphics.shapes import Polygon, PolyLine, String
-from reportlab.lib.colors import HexColor, white
+from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -38,6 +38,7 @@ from slmm.report.blocks import (
     Sheet,
     Signature,
     Table,
+    Verdict,
     Verdicts,
 )
 from slmm.report.chart import HEIGHT, TEXT, WIDTH, Area, Shape, Stroke
@@ -50,7 +51,9 @@ INK, GREY, LINE = HexColor("#1b2733"), HexColor("#5b6873"), HexColor("#d9dee3")
 TONES = {GOOD: ("#1c6b3c", "#edf7f0"), CLOSE: ("#7a4f00", "#fff6e0"), BAD: ("#ffffff", "#b3261e")}
 _OPEN_TONE = ("#5b6873", "#f1f3f5")
 SIZE, SMALL = 7.0, 6.3
-_PAD = 1.3
+_PAD = 1.2
+_FRAME_PT = 6.0
+"""What reportlab leaves free on either side of a column of text."""
 
 
 def _style(name: str, **more: Any) -> ParagraphStyle:
@@ -158,7 +161,7 @@ class _Setter:
 
     def __init__(self, styles: _Styles) -> None:
         self._styles = styles
-        self._width = A4[0] - 2 * MARGIN
+        self._width = A4[0] - 2 * MARGIN - 2 * _FRAME_PT
 
     def flowables(self, blocks: tuple[Block, ...]) -> list[Flowable]:
         """A heading stays with what follows it."""
@@ -178,7 +181,7 @@ class _Setter:
                 style = {MUTED: styles.muted, BOLD: styles.bold}.get(block.how, styles.body)
                 return [Paragraph(self._rich(block.words), style)]
             case Verdicts():
-                return [self._verdicts(block)]
+                return [part for row in block.rows for part in (self._verdict(row), Spacer(1, 2))]
             case Drawing():
                 return [picture(block.shapes), Spacer(1, 2)]
             case Table():
@@ -186,17 +189,19 @@ class _Setter:
             case Facts():
                 return [self._facts(block)]
             case Signature():
-                return [KeepTogether([Spacer(1, 30), self._signature(block)])]
+                return [KeepTogether([Spacer(1, 24), self._signature(block)])]
 
-    def _verdicts(self, block: Verdicts) -> Grid:
-        rows, look = [], [("VALIGN", (0, 0), (-1, -1), "TOP"), *_padding(2.0)]
-        for at, row in enumerate(block.rows):
-            ink, ground = TONES.get(row.tone, _OPEN_TONE)
-            mark = _style("mark", fontName="Report-Bold", textColor=HexColor(ink), alignment=1)
-            rows.append([Paragraph(self.plain(row.mark), mark), Paragraph(self._rich(row.words), self._styles.cell)])
-            look += [("BACKGROUND", (0, at), (0, at), HexColor(ground)), ("BOX", (0, at), (0, at), 0.5, HexColor(ink))]
-            look.append(("LINEBELOW", (0, at), (0, at), 2, white))
-        return Grid(rows, colWidths=[76, self._width - 76], style=look)
+    def _verdict(self, row: Verdict) -> Grid:
+        ink, ground = TONES.get(row.tone, _OPEN_TONE)
+        mark = _style("mark", fontName="Report-Bold", textColor=HexColor(ink), alignment=1)
+        cells = [Paragraph(self.plain(row.mark), mark), Paragraph(self._rich(row.words), self._styles.cell)]
+        look = [
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ("BACKGROUND", (0, 0), (0, 0), HexColor(ground)),
+            ("BOX", (0, 0), (0, 0), 0.5, HexColor(ink)),
+            *_padding(1.5),
+        ]
+        return Grid([cells], colWidths=[76, self._width - 76], style=look)
 
     def _table(self, block: Table) -> Grid:
         total = sum(column.weight for column in block.columns)
@@ -229,7 +234,7 @@ class _Setter:
         if not column.wraps and all(how == "" for _, how in cell):
             return self.known_only("".join(words for words, _ in cell))
         styles = self._styles
-        if is_strong:
+        if is_strong and not column.wraps:
             return Paragraph(self._rich(cell), styles.strong_number if column.is_number else styles.strong)
         return Paragraph(self._rich(cell), styles.number if column.is_number else styles.cell)
 

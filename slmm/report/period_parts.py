@@ -61,11 +61,11 @@ def _parts(report: Report, words: Words) -> Table:
     figured = ["lmax", "lmin", "lpeak", *(f"l{percent}" for percent in LN)]
     columns = (
         Column(text(words("period")), 1.5),
-        Column(text(words("from until")), 2.2),
+        Column(text(words("from until")), 2.3),
         Column(quantity(period_name("laeq", *letters, "T")), 1.4, is_number=True),
         *(Column(quantity(period_name(name, *letters, "T")), 1.0, is_number=True) for name in figured),
-        Column(text(words("coverage")), 1.2, is_number=True),
-        Column(text(words("data")), 2.6, wraps=True),
+        Column(text(words("coverage")), 1.4, is_number=True),
+        Column(text(words("data")), 2.9, wraps=True),
     )
     rows = []
     for summary in (*report.parts, *report.days):
@@ -101,11 +101,11 @@ def _days(report: Report, words: Words) -> Table:
     by_part = {(each.name, each.date): each.levels for each in report.parts}
     ratings = {each.date: each for each in report.ratings}
     columns = (
-        Column(text(words("date column")), 1.5),
-        *(Column(text(words(f"part {name}")), 1.6, is_number=True) for name in ("day", "evening", "night", "24h")),
-        Column(quantity("Lden"), 1.2, is_number=True),
-        Column(quantity(level_name("lmax", *letters)), 1.2, is_number=True),
-        Column(text(words("coverage")), 1.2, is_number=True),
+        Column(text(words("date column")), 1.4),
+        *(Column(text(words(f"part {name}")), 1.9, is_number=True) for name in ("day", "evening", "night", "24h")),
+        Column(quantity("Lden"), 0.9, is_number=True),
+        Column(quantity(level_name("lmax", *letters)), 1.0, is_number=True),
+        Column(text(words("coverage")), 1.3, is_number=True),
         Column(text(words("data")), 2.6, wraps=True),
     )
     rows = []
@@ -132,7 +132,7 @@ def _part(levels: PeriodLevels | None, words: Words) -> Rich:
     if levels is None or levels.laeq_at_least is None:
         return text(DASH)
     told = level_cell(levels, words)
-    return told if levels.coverage >= 1.0 else (*told, (f" {words.percent(levels.coverage)}", MUTED))
+    return told if levels.coverage >= 1.0 else (*told, (f" ({words.percent(levels.coverage)})", MUTED))
 
 
 def _lden(rating: DayRating | None, words: Words) -> Rich:
@@ -169,8 +169,8 @@ def _both(report: Report, words: Words) -> list[Block]:
         rows.append(
             (
                 text(name),
-                (*level_cell(levels, words), (f" {words.percent(levels.coverage)}", MUTED)),
-                (*level_cell(other, words), (f" {words.percent(other.coverage)}", MUTED)),
+                (*level_cell(levels, words), (f" ({words.percent(levels.coverage)})", MUTED)),
+                (*level_cell(other, words), (f" ({words.percent(other.coverage)})", MUTED)),
                 text(_difference(levels, other, words) if differs else DASH),
             )
         )

@@ -13,12 +13,14 @@ from slmm.acoustics.quality import Bound
 from slmm.report.english import ENGLISH
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
-DASH = "–"
+DASH, NO_BREAK = "–", "\N{NO-BREAK SPACE}"
 PLAIN, SUB, BOLD, STRUCK, MUTED, CODE = "", "sub", "bold", "struck", "muted", "code"
 
 Rich = tuple[tuple[str, str], ...]
 """Text in pieces, each with how it is set: plain, sub, bold, struck, muted or code."""
-_QUANTITY = re.compile(r"\bL(?:[ACZ](?:[FSI]?(?:eq|E|max|min|peak|Tm5|\d{1,2})|E\b)[\w,]*|[ACZ][FS]\b|den\b|r,\w+)")
+_QUANTITY = re.compile(
+    r"\bL[ACZ](?:eq|E|peak|[FSI]?(?:eq|max|min|Tm5|\d{1,2}|N)?)(?:,(?:\d+(?:h|min|s)|T))?\b|\bLden\b|\bLr,\d+(?:h|min)\b"
+)
 
 
 def quantity(name: str) -> Rich:
@@ -74,7 +76,7 @@ class Words:
     def percent(self, ratio: float) -> str:
         """Whole, but never more than there is: 99.97 % are 99.9 %."""
         tenths = int(ratio * 1000 + 1e-6)
-        return self.number(tenths / 10, 0 if tenths % 10 == 0 else 1) + " %"
+        return self.number(tenths / 10, 0 if tenths % 10 == 0 else 1) + f"{NO_BREAK}%"
 
     def level(self, levels: PeriodLevels) -> str:
         """LAeq with its bound and its uncertainty: 65.3, > 130.2, 65.3 ± 0.4."""
@@ -110,6 +112,11 @@ class Words:
         """14:05, or 14:05:30 where seconds matter."""
         local = self.local(at)
         return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+
+    def clock_until(self, at: datetime) -> str:
+        """What the clocks would show if they were not changed at this instant."""
+        before = self.local(at - timedelta(seconds=1)) + timedelta(seconds=1)
+        return f"{before:%H:%M}"
 
     def moment(self, at: datetime) -> str:
         """Date and time."""

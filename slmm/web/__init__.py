@@ -27,6 +27,7 @@ from slmm.web.api import (
     meter_settings,
     operations,
     remarks,
+    reports,
     runs,
     system,
 )
@@ -42,6 +43,7 @@ def register(app: OpenAPI) -> None:
     audit.register(app)
     limits.register(app)
     history.register(app)
+    reports.register(app)
     for module in (
         devices,
         history,
@@ -67,6 +69,7 @@ def register(app: OpenAPI) -> None:
         calibrations,
         card,
         evidence,
+        reports,
     ):
         app.register_api(module.api)
     app.register_api(system.health_api)

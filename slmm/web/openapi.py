@@ -44,6 +44,7 @@ _DESCRIPTIONS = {
     429: "Asked too often; see Retry-After.",
     422: "The input is invalid; errors names each field.",
     500: "The disk of the service did not take or give a file.",
+    501: "An optional part is not installed; the detail says how to.",
     502: "The meter cannot be reached, refused, or answered nonsense.",
     503: "Standby, or the meter is busy; see Retry-After.",
     504: "The meter did not answer in time.",
@@ -59,9 +60,9 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": _DESCRIPTIONS[status], "content": {CONTENT_TYPE: {"schema": schema}}}
 
 
-def _file(content_type: str) -> dict[str, Any]:
+def _file(content_types: str) -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"}
-    return {"description": "The file", "content": {content_type: {"schema": schema}}}
+    return {"description": "The file", "content": {each: {"schema": schema} for each in content_types.split(", ")}}
 
 
 class Api(APIBlueprint):
@@ -82,8 +83,8 @@ class Api(APIBlueprint):
     ) -> Callable[[View], View]:
         """Register a view: its docstring's first line is the operation's summary.
 
-        *answer* is a model, or the type of a file; *accepted* is the answer 202 of a long operation that is not
-        waited for.
+        *answer* is a model, or the type of a file (several with commas between); *accepted* is the answer 202 of a long
+        operation that is not waited for.
         """
 
         def declare(view: View) -> View:

@@ -48,6 +48,7 @@ _TABLE: list[tuple[type[errors.SlmmError], HTTPStatus, str]] = [
     (errors.TooMany, HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
     (errors.NotAllowed, HTTPStatus.FORBIDDEN, "not_allowed"),
     (errors.Conflict, HTTPStatus.CONFLICT, "conflict"),
+    (errors.NotInstalled, HTTPStatus.NOT_IMPLEMENTED, "not_installed"),
     (errors.Standby, HTTPStatus.SERVICE_UNAVAILABLE, "standby"),
     (errors.DiskFull, HTTPStatus.INSUFFICIENT_STORAGE, "disk_full"),
     (errors.DiskTrouble, HTTPStatus.INTERNAL_SERVER_ERROR, "disk_trouble"),
