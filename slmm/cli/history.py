@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 import requests
@@ -18,7 +19,7 @@ from slmm.cli.output import say
 COLUMNS = ("timestamp", "lp", "leq", "lmax", "ln1", "ln2")
 PIECE_BYTES = 65_536
 TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxml", "parquet": "application/vnd.apache.parquet"}
-MADE_WITHIN_S = 1800.0
+MADE_WITHIN_S = 900.0
 """Before the first byte of an XLSX or Parquet file the whole file has been made."""
 
 
@@ -63,43 +64,48 @@ def export(
         raise click.UsageError("what is on record comes as csv, xlsx or parquet; JSON is at GET /history and /summary")
     if form != "csv" and output is None and sys.stdout.isatty():
         raise click.UsageError(f"{form} is no text for a terminal; name a file with -o")
-    with service.open("GET", f"/{unit}/export", within_s=MADE_WITHIN_S, params={**given, "format": form}) as answer:
-        if not answer.headers.get("Content-Type", "").startswith(TYPES[form]):
-            raise ServiceError(f"what answers at {service.url} is no SLMM", 404)
-        if output is None:
-            _copy(answer, sys.stdout.buffer, service)
-            return
-        size = _save(answer, output, service)
+    order = {**given, "format": form}
+    if output is None:
+        _copy(unit, order, sys.stdout.buffer, service)
+        return
+    size = _save(unit, order, output, service)
     say(f"{output}  {size} bytes", err=True)
 
 
-def _save(answer: requests.Response, output: Path, service: Service) -> int:
-    """Under its name only when it is whole."""
+def _save(unit: str, order: dict[str, str], output: Path, service: Service) -> int:
+    """Under its name only when it is whole; nothing is asked for that has no place."""
     part = output.with_name(f".{output.name}.part")
     try:
         with part.open("wb") as file:
-            size = _copy(answer, file, service)
+            size = _copy(unit, order, file, service)
         part.replace(output)
     except OSError as error:
         raise ServiceError(f"{output} cannot be written: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part.parent.is_dir():
+            part.unlink(missing_ok=True)
     return size
 
 
-def _copy(answer: requests.Response, target: BinaryIO, service: Service) -> int:
+def _copy(unit: str, order: dict[str, str], target: BinaryIO, service: Service) -> int:
+    """The export as it comes, piece by piece; how many bytes."""
     size = 0
-    pieces = answer.iter_content(PIECE_BYTES)
-    while True:
-        try:
-            piece: Any = next(pieces, None)
-        except requests.RequestException as error:
-            raise ServiceError(f"{service.url} broke off in the middle of the export; try again") from error
-        if piece is None:
-            target.flush()
-            return size
-        target.write(piece)
-        size += len(piece)
+    with service.open("GET", f"/{unit}/export", within_s=MADE_WITHIN_S, params=order) as answer:
+        if not answer.headers.get("Content-Type", "").startswith(TYPES[order["format"]]):
+            raise ServiceError(f"what answers at {service.url} is no SLMM", 404)
+        pieces = answer.iter_content(PIECE_BYTES)
+        while piece := _next(pieces, service):
+            target.write(piece)
+            size += len(piece)
+    target.flush()
+    return size
+
+
+def _next(pieces: Iterator[bytes], service: Service) -> bytes:
+    try:
+        return next(pieces, b"")
+    except requests.RequestException as error:  # an OSError too, which _save would take for the disk's
+        raise ServiceError(f"{service.url} broke off in the middle of the export; try again") from error
 
 
 def _export_trail(unit: str, hours: float, form: str, output: Path | None, service: Service) -> None:

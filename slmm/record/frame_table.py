@@ -46,6 +46,9 @@ _AFTER = (
 )
 
 
+_LEQ = "energy mean since the start for the display, else over duration_s, dB"
+
+
 def checked_levels(names: Sequence[str]) -> tuple[str, ...]:
     """Members of a frame; raises Invalid for one that is none."""
     for name in names:
@@ -70,7 +73,10 @@ class FrameTable:
 
     def __post_init__(self) -> None:
         named = (self.labels.frequency_weighting, self.labels.time_weighting, self.labels.percentiles)
-        levels = tuple(Column(name, Kind.LEVEL, f"{level_name(name, *named)}, dB") for name in self.metrics)
+        levels = tuple(
+            Column(name, Kind.LEVEL, _LEQ if name == "leq" else f"{level_name(name, *named)}, dB")
+            for name in self.metrics
+        )
         self.columns = (*_BEFORE, *levels, *_AFTER)
 
     def first(self, connection: Connection) -> Place | None:
