@@ -120,28 +120,19 @@ class BackTester:
         is_rolling = rule.metric == ROLLING
         value = f"case when source = {Source.POLL.value} then le else leq end" if is_rolling else rule.metric
 
-        def question(connection: Connection) -> dict[str, Any]:
+        def question(connection: Connection) -> Frames:
             rows = self._record.partitions.relation(connection, "frames", rule.unit_id, begin, end)
             low, high = instants([begin, end])
-            return connection.execute(
+            found = connection.execute(
                 f"select epoch(ends_at) as at_s, source, cast({value} as double) as value,"
                 f" cast(measuring as double) as measuring, flags from {rows} where ends_at >= ? and ends_at < ?"
                 f" and (source in ({Source.POLL.value}, {Source.STREAM.value})"
                 f" or (source = {Source.SD_LP.value} and duration_s < 0.15)) order by ends_at",
                 [low, high],
             ).fetchnumpy()
+            return _frames_of(found)
 
-        found = self._record.store.read(question)
-        source = np.asarray(found["source"])
-        is_live = source != Source.SD_LP
-        wanted = is_live if is_live.any() else ~is_live
-        return Frames(
-            at_s=np.asarray(found["at_s"], dtype=np.float64)[wanted],
-            is_stream=(source != Source.POLL)[wanted],
-            values=_filled(found["value"])[wanted],
-            is_measuring=np.where(is_live, _filled(found["measuring"]), 1.0)[wanted],
-            flags=[each if isinstance(each, str) else None for each in np.asarray(found["flags"])[wanted]],
-        )
+        return self._record.store.read(question)
 
     # -- minutes -----------------------------------------------------------------------------------------------
 
@@ -191,6 +182,19 @@ def _cover(coverage: Coverage, pieces: Sequence[Interval], begin: datetime, end:
         heard_until = piece.ends_at
     if heard_until < end - timedelta(seconds=1):
         coverage.add_gap(heard_until, end)
+
+
+def _frames_of(found: dict[str, Any]) -> Frames:
+    source = np.asarray(found["source"])
+    is_live = source != Source.SD_LP
+    wanted = is_live if is_live.any() else ~is_live
+    return Frames(
+        at_s=np.asarray(found["at_s"], dtype=np.float64)[wanted],
+        is_stream=(source != Source.POLL)[wanted],
+        values=_filled(found["value"])[wanted],
+        is_measuring=np.where(is_live, _filled(found["measuring"]), 1.0)[wanted],
+        flags=[each if isinstance(each, str) else None for each in np.asarray(found["flags"])[wanted]],
+    )
 
 
 def _filled(column: Any) -> Any:
