@@ -179,13 +179,13 @@ class LimitWatch:
     def look(self) -> None:
         """What time brings: units to be built, periods that end though no minute comes, news for viewers."""
         until = self._record.made_until
-        if until is None or not self._units:
+        if not self._units:
             return
         self._look_for_exclusions()
         for unit_id, unit in list(self._units.items()):
             if unit.is_stale:
-                self._build_or_wait(unit_id, unit, until)
-            if not unit.is_stale and unit.looked_until != until:
+                self._build_or_wait(unit_id, unit, until or self._now())
+            if until is not None and not unit.is_stale and unit.looked_until != until:
                 unit.looked_until = until
                 for each in unit.limits:
                     self._engine.take_limit(unit_id, each.kept.limit_id, each.watch, until, each.known_from)

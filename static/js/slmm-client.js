@@ -8,7 +8,7 @@
 //
 // Options: base ("" = this host), path (of another event stream), units (null = all), lastEventId ("earliest" = all the server still
 // holds), ticket (an async function that gives a stream ticket, for a service that asks who comes; it is called
-// for every new connection), onFrame, onStatus, onRoster, onAlert (JSON objects), onState ("connecting", "live",
+// for every new connection), onFrame, onStatus, onRoster, onAlert, onLimits (JSON objects), onState ("connecting", "live",
 // "waiting", "closed"; and a sentence), silenceMs (after which a mute stream counts as dead).
 
 const FINAL = new Set([401, 403, 404, 422]);
@@ -69,6 +69,7 @@ export class SlmmClient {
     source.addEventListener("status", hear(this.options.onStatus));
     source.addEventListener("roster", hear(this.options.onRoster));
     source.addEventListener("alert", hear(this.options.onAlert));
+    source.addEventListener("limits", hear(this.options.onLimits));
     source.addEventListener("heartbeat", hear(null));
     // A stream that stays open is live before anything is said on it; a refusal would come at once.
     source.onopen = () => {

@@ -9,6 +9,7 @@ import { showLink } from "./link.js";
 import { SlmmClient } from "./slmm-client.js";
 import { ServerClock, UnitStore } from "./store.js";
 import { UnitAlerts } from "./unit-alerts.js";
+import { UnitLimits } from "./unit-limits.js";
 
 const GRID = ["lmax", "lmin", "lpeak", "le", "ln1", "ln2", "ln3", "ln4", "ln5"];
 const unit = document.getElementById("unit");
@@ -25,6 +26,7 @@ let isCurrent = false;
 let client;
 const moment = new Moment(chart, chooseWindow);
 const alerts = new UnitAlerts(unitId, () => clock.now());
+const limits = new UnitLimits(unitId, () => clock.now());
 const badge = new AlertBadge();
 const cells = buildGrid();
 const BUTTONS = [byId("start"), byId("stop")].filter(Boolean); // only for those who may
@@ -103,6 +105,7 @@ function draw() {
   drawLabels();
   drawFigures(view);
   alerts.tick();
+  limits.tick();
   moment.explain(store.columns);
   chart.show(store.columns);
 }
@@ -146,6 +149,7 @@ async function load() {
       store.backfill((await call(`${path}/history?hours=${moment.hours}`)).readings);
       moment.isLoaded = true;
       await alerts.load();
+      await limits.load();
     } else {
       store.isRemoved = true;
     }
@@ -188,6 +192,7 @@ async function begin() {
       badge.hear(payload);
       alerts.hear(payload);
     },
+    onLimits: (payload) => limits.hear(payload),
     onState(state, detail) {
       showLink(state, detail);
       if (state === "waiting") isCurrent = false;
