@@ -85,6 +85,8 @@ def _moment(low: datetime, high: datetime, zone: str) -> datetime:
 
 def around(day: date, kind: str, zone: str) -> Reach:
     """The day, week or month that a date lies in; raises Invalid."""
+    if not EARLIEST <= day <= LATEST:
+        raise Invalid(f"{kind}: {day} is not allowed; years 1990 to 2199 are", field=kind)
     first = last = day
     if kind == WEEK:
         first = day - timedelta(days=day.weekday())
@@ -92,8 +94,6 @@ def around(day: date, kind: str, zone: str) -> Reach:
     elif kind == MONTH:
         first = day.replace(day=1)
         last = (first + timedelta(days=32)).replace(day=1) - _DAY
-    if not EARLIEST <= first <= last <= LATEST:
-        raise Invalid(f"{kind}: {day} is not allowed; years 1990 to 2199 are", field=kind)
     return Reach(kind, first, last, zone)
 
 

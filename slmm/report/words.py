@@ -71,7 +71,8 @@ class Words:
 
     def signed(self, value: float, digits: int = 1) -> str:
         """A difference, with its sign."""
-        return ("+" if value > 0 else "") + self.number(rounded(value, digits), digits)
+        shown = rounded(value, digits)
+        return ("+" if shown > 0 else "") + self.number(shown, digits)
 
     def percent(self, ratio: float) -> str:
         """Whole, but never more than there is: 99.97 % are 99.9 %."""

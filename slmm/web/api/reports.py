@@ -87,4 +87,5 @@ def report(path: UnitPath, query: ReportQuery) -> Response:
     response.headers["Content-Security-Policy"] = "default-src 'none'" if is_pdf else policy()
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(hashlib.sha256(content).hexdigest())
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
