@@ -46,11 +46,10 @@ LEAST_HOURS, MOST_HOURS, USUAL_HOURS = 0.1, 48.0, 2.0
 USUAL_METRICS = "laeq,lmax,lmin"
 EXPORTS = "slmm.exports"
 TYPES = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "parquet": "application/vnd.apache.parquet",
 }
-OCTETS = "application/octet-stream"
 _PROBLEMS = (*UNIT_PROBLEMS, 500)
 
 Pieces = Generator[bytes, None, None]
@@ -227,7 +226,7 @@ def _allowed_span(unit_id: str, query: AllowanceQuery, summaries: Summaries, now
     return begun[-1]
 
 
-@api.route_for("get", "/<unit_id>/export", needs="viewer", answer=OCTETS, problems=(*_PROBLEMS, 507))
+@api.route_for("get", "/<unit_id>/export", needs="viewer", answer=", ".join(TYPES.values()), problems=(*_PROBLEMS, 507))
 def export(path: UnitPath, query: ExportQuery) -> Response:
     """Frames, minutes, hours, days or a summary as CSV, XLSX or Parquet, with units and conventions inside."""
     unit_id = context.device(path.unit_id).unit_id
@@ -243,7 +242,7 @@ def export(path: UnitPath, query: ExportQuery) -> Response:
     table = exports.table_of(order, history, _summaries(history), _labels(unit_id), spans)
     pieces = _pieces(table, query, history)
     first = next(pieces)  # what goes wrong at once is told as a problem, and not by breaking off
-    response = Response(_with(first, pieces), content_type=TYPES[query.format])
+    response = Response(_with(first, pieces), mimetype=TYPES[query.format])  # with its charset if it is text
     name = f"{unit_id}_{query.what}_{from_at:%Y%m%dT%H%M%SZ}_{until:%Y%m%dT%H%M%SZ}.{query.format}"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "no-store"
