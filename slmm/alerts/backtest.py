@@ -132,6 +132,8 @@ class BackTester:
             ).fetchnumpy()
             return _frames_of(found)
 
+        if self._record.store.known_unit(rule.unit_id) is None:
+            return NO_FRAMES
         return self._record.store.read(question)
 
     # -- minutes -----------------------------------------------------------------------------------------------
@@ -155,6 +157,9 @@ class BackTester:
             coverage.add(max(begin, starts_at), ends_at, "none")
         episodes = self._database.in_pool(replay.finish, until if until > starts_at else starts_at)
         return Found(episodes, coverage, replay.error)
+
+
+NO_FRAMES = Frames(np.empty(0), np.empty(0, dtype=np.bool_), np.empty(0), np.empty(0), ())
 
 
 def check_span(starts_at: datetime, ends_at: datetime) -> None:

@@ -25,7 +25,7 @@ from slmm.alerts.scribe import Scribe
 from slmm.alerts.state import IDLE, EndReason, State
 from slmm.alerts.unit import Demand, RuleRun, UnitAlerts
 from slmm.alerts.writing import CONTACT_RULE, Contact
-from slmm.errors import DiskTrouble
+from slmm.errors import DiskTrouble, SlmmError
 from slmm.events import FeedMode, RunState
 from slmm.limits.holiday import calendar
 from slmm.limits.standing import Watch
@@ -374,7 +374,7 @@ class AlertEngine:
     def _rule_or_none(self, row: RuleRow) -> Rule | None:
         try:
             return self.rule(row)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, SlmmError) as error:
             logger.error("rule %d of %s (%s) cannot be used: %s", row.id, row.unit_id, row.name, error)
             return None
 

@@ -185,6 +185,18 @@ class Rulebook:
         rule = self._engine.rule(row)
         return in_words(rule, store.name_of(rule, labels))
 
+    def terms(self, row: RuleRow) -> dict[str, Any]:
+        """Of a rule that watches a limit, the terms in force now or next; of others nothing."""
+        if row.limit_id is None:
+            return {}
+        rule = self._engine.rule(row)
+        return {
+            "comparison": rule.comparison.value,
+            "threshold_db": rule.threshold_db,
+            "red_threshold_db": rule.red_threshold_db,
+            "severity": rule.severity.value,
+        }
+
     def interval_s(self, row: RuleRow) -> float:
         """How often the rule has its meter read when nobody watches, in s."""
         return self._engine.rule(row).interval_s

@@ -21,6 +21,7 @@ from slmm.limits.verdict import Judgement, judged
 from slmm.record.history import History
 
 MOST_JUDGEMENTS = 5000
+LONGEST = timedelta(days=3660)
 MOST_MINUTES = timedelta(days=31)
 """Of a limit that is judged minute by minute."""
 
@@ -93,7 +94,9 @@ def _check_span(limit: Limit, after: datetime, until: datetime) -> None:
 def _summed(
     history: History, unit_id: str, timetable: Timetable, after: datetime, until: datetime, excluded: Sequence[Span]
 ) -> list[Judged]:
-    dues = list(itertools.islice(timetable.periods(after, until), MOST_JUDGEMENTS + 1))
+    if until - after > LONGEST:
+        raise Invalid(f"from: {(until - after).days} days are too much; {LONGEST.days} days are allowed", field="from")
+    dues = history.store.in_pool(lambda: list(itertools.islice(timetable.periods(after, until), MOST_JUDGEMENTS + 1)))
     if len(dues) > MOST_JUDGEMENTS:
         raise Invalid(f"from: that is more than {MOST_JUDGEMENTS} periods; ask for less at once", field="from")
     if not dues:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from slmm import events, signals
 from slmm.acoustics.intervals import Span
@@ -17,6 +19,7 @@ from slmm.errors import Conflict, Invalid
 from slmm.events import FeedMode, Levels, Reading, RunState, StreamedLevels
 from slmm.limits.document import parse, to_json
 from slmm.settings import Settings
+from slmm.storage.models import LimitRow
 from tests.alerts.conftest import START
 from tests.alerts.ground import Ground
 from tests.limits.pieces import minutes
@@ -283,6 +286,22 @@ def test_only_a_limit_of_the_unit_can_be_watched_and_it_says_the_hours(ground: G
     ground.add(limit_id=kept.limit_id, name="Mine")
     with pytest.raises(Conflict, match=r"watched by alert rule 1 \(Mine\)"):
         ground.office.limit_book.remove("a", kept.limit_id)
+
+
+def test_a_limit_that_is_gone_keeps_no_other_rule_from_working(ground: Ground) -> None:
+    kept = ground.limit()
+    watch(ground)
+    ground.add(threshold_db=80.0)
+
+    def lose(session: Session) -> None:
+        session.execute(delete(LimitRow).where(LimitRow.id == kept.limit_id))
+
+    ground.database.write(lose)  # by hand
+    ground.restart()
+    ground.look()
+    ground.sound(90.0)
+    assert [event.rule_id for event in ground.events] == [2]
+    assert ground.office.rules.state(ground.office.rules.get("a", 1))["shown"] == "error"
 
 
 def test_the_rule_in_words_has_the_limits_terms(ground: Ground) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from slmm.acoustics.intervals import Interval
 from slmm.acoustics.quality import Flag
 from slmm.events import MinuteMade
 from slmm.limits import templates
+from slmm.live.formats import SSE, WEBSOCKET
 from slmm.record import periods
 from slmm.record.periods import Made
 from slmm.runtime import Runtime
@@ -104,6 +106,8 @@ BAD: list[tuple[dict[str, Any], int, str | None, str]] = [
     ({"document": QUARTERS, "name": "x"}, 422, "document", "not both"),
     ({**QUARTERS, "quantity": "leq"}, 422, "quantity", "'leq'"),
     ({**QUARTERS, "nmae": "x"}, 422, "nmae", "is not a member"),
+    ({**QUARTERS, "\ud800": "x"}, 422, None, "is not a member"),
+    ({**QUARTERS, "name": "\ud800"}, 422, "name", "name"),
     ({**QUARTERS, "period": {"kind": "fixed", "length": "10s"}}, 422, "period.length", "whole minutes"),
     ({**QUARTERS, "period": {"kind": "fixed", "length": "7min"}}, 422, "period", "divide the day"),
     ({**QUARTERS, "timezone": "Mars/Base"}, 422, "timezone", "IANA"),
@@ -133,6 +137,7 @@ def test_names_are_unique_and_other_units_limits_are_not_found(client: FlaskClie
 def test_a_limit_that_a_rule_watches_stays(client: FlaskClient) -> None:
     limit_id = make(client, **QUARTERS)["limit"]["id"]
     rule = client.post(f"{BASE}/a/alerts/rules", json={"name": "Loud", "limit_id": limit_id}).json["rule"]
+    assert (rule["metric"], rule["threshold_db"], rule["severity"]) == ("limit", 70.0, "red")
     refused = client.delete(f"{BASE}/a/limits/{limit_id}")
     assert (refused.status_code, "Loud" in refused.json["detail"]) == (409, True)
     assert client.delete(f"{BASE}/a/alerts/rules/{rule['id']}").status_code == 200
@@ -227,3 +232,24 @@ def test_the_standing_is_built_from_the_record_and_goes_on_with_new_minutes(clie
     (after,) = get(client, "standing")["limits"]
     assert (after["verdict"], after["allowance"]["is_lost"], after["allowance"]["rest_level_db"]) == ("red", True, None)
     assert after["now"]["why"].endswith("whatever happens now")
+
+
+@pytest.mark.usefixtures("unit")
+def test_standings_are_named_events_beside_the_levels_and_no_frames_of_a_websocket(client: FlaskClient) -> None:
+    running = runtime_of(client)
+    make(client, **QUARTERS)
+    running.limits._now = lambda: DAY + 5.5 * MINUTE
+    put_on_record(client, minutes(DAY, [60.0] * 5))
+    page = running.hub.join(["a"], SSE, with_limits=True)
+    socket = running.hub.join(["a"], WEBSOCKET)
+    running.limits.look()
+    (event,) = [text for text in page.take().decode().split("\n\n") if "limits" in text]
+    name, identity, data = event.split("\n")
+    assert (name, identity[:4]) == ("event: limits", "id: ")
+    told = json.loads(data.removeprefix("data: "))
+    assert told["limits"] == get(client, "standing")["limits"]
+    assert b"limits" not in socket.take()
+    late = running.hub.join(["a"], SSE, with_limits=True)
+    assert b"event: limits" in late.take()  # who comes later need not wait for the next
+    for viewer in (page, socket, late):
+        running.hub.leave(viewer)

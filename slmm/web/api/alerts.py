@@ -61,6 +61,7 @@ def rule_view(row: RuleRow) -> dict[str, Any]:
     words, interval_s, state = None, None, alerts.rules.state(row)
     try:
         words, interval_s = alerts.rules.words(row, labels), alerts.rules.interval_s(row)
+        members |= alerts.rules.terms(row)
     except (ValueError, SlmmError) as error:
         state = {**state, "shown": "error", "error": str(error)}
     return {
