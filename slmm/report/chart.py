@@ -31,7 +31,8 @@ DASHES = ((5.0, 2.5), (2.0, 2.0), (7.0, 2.0, 1.5, 2.0))
 EXCLUDED, NO_DATA = "#a08040", "#f1f3f5"
 HATCH_PT = 5.0
 LEAST_LABEL_PT = 17.0
-MOST_JOINED = 30
+MOST_JOINED, MOST_LABELLED = 30, 6
+"""Steps of a limit: of more, each level is told once only, and they are not joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,7 @@ def _line(line: tuple[Step, ...], scale: Scale, words: Words, colour: str, dash:
         joined += [(x1, y), (x2, y)]
         is_first = step.level_db not in told
         told.add(step.level_db)
-        if is_first if is_dense else x2 - x1 > LEAST_LABEL_PT:
+        if is_first or (len(line) <= MOST_LABELLED and x2 - x1 > LEAST_LABEL_PT):
             yield Caption(x1 + 2, y - 2.5, words.db(step.level_db), colour)
     yield Stroke(tuple(joined), colour, 1.0, () if is_dense else dash)
 

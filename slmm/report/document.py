@@ -20,6 +20,8 @@ from slmm.storage.models import RemarkRow, RunRow
 
 LAYOUT_VERSION = 1
 """Counts changes of what a report says and how; printed with every report."""
+MOST_ROWS = 2000
+"""Of remarks, runs and calibrations within one report."""
 BEYOND = frozenset({Verdict.RED})
 UNKNOWN = frozenset({Verdict.NOT_JUDGED, Verdict.NO_DATA, Verdict.NOT_PROVEN})
 
@@ -115,6 +117,8 @@ class Keeping:
     ends_at: datetime | None
     minutes_days: float
     """0: for ever."""
+    has_minutes: bool
+    """Whether those of the span are still kept; else everything is from hours."""
 
 
 @dataclass(frozen=True, slots=True)

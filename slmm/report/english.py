@@ -25,7 +25,10 @@ ENGLISH: Mapping[str, str] = {
     "empty never": "Nothing was ever recorded of this unit.",
     "empty before": "The record of this unit begins on {moment}.",
     "empty after": "The record of this unit ends on {moment}.",
-    "empty gone": "Minutes are kept for {days} days; what is older is kept as hours and days only.",
+    "empty gone": (
+        "The minutes of this time are not kept any more ({days} days): levels are from hours, and of limits only whole "
+        "periods could be judged."
+    ),
     "empty no run": "No measurement of this unit is known within the span.",
     "empty run": "A measurement was known within the span (see below), but nothing of it was received.",
     # -- verdicts
@@ -125,6 +128,8 @@ ENGLISH: Mapping[str, str] = {
     "periods column": "Periods",
     "calls for measures": "Calls for measures.",
     "more rows": "{count} more are not listed.",
+    "only newest": "Only the newest {count} are listed.",
+    "with uncertainty": "{value} ± {off}",
     "unjudged": "Periods that were not judged",
     "unjudged run": "{verdict}, coverage {coverage}{flags}",
     "unjudged run many": "{count} {periods}: {verdict}, coverage {coverage} to {most}{flags}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -51,6 +52,11 @@ class Steps:
             found.intervals += each.intervals
             found.kept |= each.kept
         return found
+
+    def intervals(self) -> list[Interval]:
+        """What the steps are made of, by time; flagged where something could not be left out."""
+        found = [replace(one, flags=one.flags | each.kept) for each in self.pieces for one in each.intervals]
+        return sorted(found, key=lambda one: one.starts_at)
 
     def levels(self, span: Span) -> PeriodLevels:
         """Of a period that begins and ends with steps."""

@@ -20,7 +20,7 @@ from slmm.record.sealed_minutes import HOUR, hour_of, subject_of
 from slmm.record.seals import Kind
 from slmm.record.store import SCHEMA_VERSION, Connection
 from slmm.record.summary import Summary
-from slmm.report.document import DayRating, Keeping, Report, SealedBy, Versions, gaps_of
+from slmm.report.document import MOST_ROWS, DayRating, Keeping, Report, SealedBy, Versions, gaps_of
 from slmm.report.figures import Steps, minutes_of, parts_of, steps_of
 from slmm.report.judging import needed, result_of
 from slmm.report.press import Press
@@ -33,12 +33,9 @@ from slmm.storage.models import RemarkRow, RunRow, SealRow
 from slmm.storage.remarks import RemarkBook
 from slmm.storage.runs import RunBook
 
-MOST_ROWS = 2000
-"""Of remarks, runs and calibrations within one report."""
 _STEP_S = {DAY: 300, "week": 900, MONTH: 3600}
 HOUR_S = 3600
 _REACH_BACK = timedelta(days=2)
-_NEAREST = 50
 _AT_ONCE = 400
 
 
@@ -73,7 +70,8 @@ class Gatherer:
             raise Invalid(f"{reach.kind} {reach.name} has not begun yet in {reach.zone}", field=reach.kind)
         until = min(now, span.ends_at + timedelta(days=2))
         limits = self._chosen(wanted)
-        step_s = _step_s(reach, limits)
+        has_minutes = self._history.keeping.has_minutes(span.starts_at, now)
+        step_s = _step_s(reach, limits) if has_minutes else HOUR_S
         parts = parts_of(reach, until)
         last = max([min(span.ends_at, until), *(part.span.ends_at for part in parts)])
         excluded = self._excluded(unit_id, Span(span.starts_at - _REACH_BACK, last + _REACH_BACK))
@@ -81,7 +79,8 @@ class Gatherer:
         steps = Steps(steps_of(self._history, unit_id, spans, excluded), reach.zone)
         runs = self._runs(unit_id, span)
         named = _labels_of(runs)
-        minutes = self._minutes(unit_id, limits, needed(limits, reach, until))
+        # of older times whole periods can still be judged, from hours
+        minutes = self._minutes(unit_id, limits, needed(limits, reach, until)) if has_minutes else steps.intervals()
         drawn = Span(span.starts_at, min(until, span.ends_at))
         days = self._press.run(steps.days, reach, until)
         return Report(
@@ -103,7 +102,7 @@ class Gatherer:
             calibrations=self._calibrations(unit_id, span),
             runs=tuple(runs),
             sealed_by=self._database.read(lambda session: _sealed_by(session, unit_id, span)),
-            keeping=self._keeping(unit_id),
+            keeping=self._keeping(unit_id, has_minutes),
             versions=self._versions(),
         )
 
@@ -138,16 +137,16 @@ class Gatherer:
         """Within the span, and the nearest on either side: what came before, and what came after."""
         book = CalibrationBook(self._database)
         within = book.find(unit_id, starts_at=span.starts_at, ends_at=span.ends_at, limit=MOST_ROWS)
-        before = book.find(unit_id, ends_at=span.starts_at, limit=_NEAREST)
-        after = book.find(unit_id, starts_at=span.ends_at, limit=_NEAREST)
+        before = book.find(unit_id, ends_at=span.starts_at, limit=MOST_ROWS)
+        after = book.find(unit_id, starts_at=span.ends_at, limit=MOST_ROWS)
         nearest = [max(before, key=_when)] if before else []
         nearest += [min(after, key=_when)] if after else []
         return tuple(sorted([*within, *nearest], key=_when))
 
-    def _keeping(self, unit_id: str) -> Keeping:
+    def _keeping(self, unit_id: str, has_minutes: bool) -> Keeping:
         store, unit = self._history.store, self._history.store.known_unit(unit_id)
         if unit is None:
-            return Keeping(None, None, self._history.keeping.minutes_days)
+            return Keeping(None, None, self._history.keeping.minutes_days, has_minutes)
 
         def question(connection: Connection) -> tuple[datetime | None, datetime | None]:
             hours = "select min(starts_at), max(ends_at) from hours where unit = ?"
@@ -157,7 +156,7 @@ class Gatherer:
             ends = [row[1].replace(tzinfo=UTC) for row in found if row[1] is not None]
             return min(begins, default=None), max(ends, default=None)
 
-        return Keeping(*store.read(question), self._history.keeping.minutes_days)
+        return Keeping(*store.read(question), self._history.keeping.minutes_days, has_minutes)
 
 
 def _ratings(steps: Steps, days: Sequence[Summary]) -> tuple[DayRating, ...]:
@@ -169,12 +168,14 @@ def _when(found: Calibration) -> tuple[datetime, int]:
 
 
 def _step_s(reach: Reach, limits: Sequence[KeptLimit]) -> int:
-    """The chart shows what the first limit judges, where that is neither too fine nor too coarse to be seen."""
+    """The chart shows what the first limit judges whose periods are neither too short nor too long to be seen."""
     usual_s = _STEP_S[reach.kind]
-    for kept in limits[:1]:
+    for kept in limits:
         period = kept.limit.period
-        if isinstance(period, (Fixed, Rolling)) and usual_s <= period.length_s:
-            return period.length_s if HOUR_S % period.length_s == 0 and period.length_s % MINUTE_S == 0 else usual_s
+        if not isinstance(period, (Fixed, Rolling)) or not usual_s <= period.length_s <= HOUR_S:
+            continue
+        if HOUR_S % period.length_s == 0 and period.length_s % MINUTE_S == 0:
+            return period.length_s
     return usual_s
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slmm.acoustics.energy import rounded_up
 from slmm.acoustics.quality import Bound, Flag, flag_names
 from slmm.limits.document import Limit
 from slmm.limits.verdict import Judgement
@@ -146,9 +147,12 @@ def _beyond(result: LimitResult, stretch: Stretch, words: Words) -> str:
 
 def _sentence(limit: Limit, found: Judgement, words: Words) -> str:
     """exceeded 72.1 > 70.0 dB LAeq,15min, 14:05–14:20, coverage 100 %."""
+    value = _db(limit, found.told_db, words)
+    if found.uncertainty_db is not None:
+        value = words("with uncertainty", value=value, off=words.number(rounded_up(found.uncertainty_db), 1))
     return words(
         "exceeded at least" if found.bound is Bound.LOWER else "exceeded",
-        value=_db(limit, found.told_db, words),
+        value=value,
         sign="≥" if limit.comparator == ">=" else ">",
         limit=_db(limit, found.limit_db, words),
         label=found.label,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slmm.acoustics.energy import rounded
 from slmm.report.blocks import Block, Column, Heading, Prose, Table
-from slmm.report.document import Report
+from slmm.report.document import MOST_ROWS, Report
 from slmm.report.reach import DAY
 from slmm.report.words import BOLD, DASH, MUTED, PLAIN, STRUCK, Rich, Words, text
 from slmm.storage.calibrations import Calibration
@@ -25,7 +25,8 @@ def remarks(report: Report, words: Words) -> list[Block]:
         Column(text(words("who")), 2.8, wraps=True),
     )
     rows = tuple(_remark(row, report, words) for row in report.remarks)
-    return [Heading(words("remarks")), Table(columns, rows)]
+    more = [Prose(text(words("only newest", count=MOST_ROWS)))] if len(rows) >= MOST_ROWS else []
+    return [Heading(words("remarks")), Table(columns, rows), *more]
 
 
 def _remark(row: RemarkRow, report: Report, words: Words) -> tuple[Rich, ...]:

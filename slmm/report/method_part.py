@@ -27,9 +27,8 @@ def method(report: Report, words: Words) -> list[Block]:
     rows += [(words("limit"), marked(_limit(result, words))) for result in report.limits]
     rows += [(words("software"), text(_software(report, words))), (words("evidence"), _evidence(report, words))]
     blocks: list[Block] = [Heading(words("method")), Facts(tuple(rows))]
-    days = report.keeping.minutes_days
-    if days and (report.until - report.reach.span.starts_at).days >= days:
-        blocks.append(Prose(text(words("empty gone", days=f"{days:g}")), MUTED))
+    if not report.keeping.has_minutes:
+        blocks.append(Prose(text(words("empty gone", days=f"{report.keeping.minutes_days:g}")), MUTED))
     return blocks
 
 

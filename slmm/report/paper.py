@@ -22,7 +22,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer
 from reportlab.platypus import Table as Grid
 
 from slmm.report.blocks import (
@@ -51,6 +51,8 @@ INK, GREY, LINE = HexColor("#1b2733"), HexColor("#5b6873"), HexColor("#d9dee3")
 TONES = {GOOD: ("#1c6b3c", "#edf7f0"), CLOSE: ("#7a4f00", "#fff6e0"), BAD: ("#ffffff", "#b3261e")}
 _OPEN_TONE = ("#5b6873", "#f1f3f5")
 SIZE, SMALL = 7.0, 6.3
+LEAST_PT = 54.0
+"""A heading stands no closer to the end of a page, so that something follows it."""
 _PAD = 1.2
 _FRAME_PT = 6.0
 """What reportlab leaves free on either side of a column of text."""
@@ -164,7 +166,7 @@ class _Setter:
         self._width = A4[0] - 2 * MARGIN - 2 * _FRAME_PT
 
     def flowables(self, blocks: tuple[Block, ...]) -> list[Flowable]:
-        """A heading stays with what follows it."""
+        """In their order."""
         found: list[Flowable] = []
         for block in blocks:
             found += self._of(block)
@@ -174,9 +176,8 @@ class _Setter:
         styles = self._styles
         match block:
             case Heading():
-                heading = Paragraph(self.plain(block.words), styles.heading)
-                heading.keepWithNext = True
-                return [heading]
+                # not keepWithNext, which would take a long table to the next page whole
+                return [CondPageBreak(LEAST_PT), Paragraph(self.plain(block.words), styles.heading)]
             case Prose():
                 style = {MUTED: styles.muted, BOLD: styles.bold}.get(block.how, styles.body)
                 return [Paragraph(self._rich(block.words), style)]
@@ -223,7 +224,7 @@ class _Setter:
         ]
         look += [("ALIGN", (at, 0), (at, -1), "RIGHT") for at, each in enumerate(block.columns) if each.is_number]
         look += [("FONT", (0, at + 1), (-1, at + 1), "Report-Bold", SIZE, SIZE * 1.27) for at in sorted(block.strong)]
-        return Grid(rows, colWidths=widths, style=look, repeatRows=1)
+        return Grid(rows, colWidths=widths, style=look, repeatRows=1, splitInRow=1)
 
     def _title(self, column: Column) -> Paragraph:
         styles = self._styles

@@ -121,9 +121,9 @@ class Archive:
         self.database.close()
 
 
-def a_busy_day(archive: Archive) -> None:
-    """The week of 20 November 2026: gaps, over-range, exclusions, a drift that voids, measurement and seals."""
-    minutes = [each for each in site(at("2026-11-15 22:00"), 1440 * 8) if not _is_gap(each.starts_at)]
+def a_busy_day(archive: Archive, begin: str = "2026-11-15 22:00", days: int = 8) -> None:
+    """20 November 2026 and the days around it: gaps, over-range, exclusions, a drift that voids, measurement and seals."""
+    minutes = [each for each in site(at(begin), 1440 * days) if not _is_gap(each.starts_at)]
     archive.put(_special(each) for each in minutes)
     archive.limit("Quarters", {"kind": "fixed", "length": "15min"}, scheme="Contract", authority="City of Example")
     archive.limit("Whole day", {"kind": "whole"})

@@ -18,7 +18,7 @@ from slmm.report.gather import Wanted
 from slmm.report.page import Link, html_of
 from slmm.report.words import STRUCK, plain
 from tests.report.conftest import A_FAST, Told
-from tests.report.made import Archive, at, minute, site
+from tests.report.made import MINUTE, Archive, at, minute, site
 
 
 def table(sheet: Sheet, title: str) -> Table:
@@ -224,3 +224,44 @@ def test_hostile_names_stay_text(told: Told) -> None:
     named = replace(row, limit=row.limit.model_copy(update={"name": "</svg><script>alert(1)</script>"}))
     hostile = replace(report, limits=(replace(report.limits[0], kept=named), *report.limits[1:]))
     assert "<script" not in html_of(sheet_of(hostile)).decode()
+
+
+def test_old_times_are_told_from_hours(fresh: Archive) -> None:
+    fresh.put(site(at("2024-06-01 00:00"), 1440 * 3))
+    fresh.office.rollup.roll("north-gate", at("2024-06-01 00:00"), at("2024-06-04 00:00"))
+    for name in ("whole", "fixed"):
+        fresh.limit(name, {"kind": name, **({"length": "15min"} if name == "fixed" else {})})
+    friday = Wanted("north-gate", reach.of_day("2024-06-02", "Europe/Berlin"))
+    fresh.now = at("2024-07-01 00:00")
+    young = fresh.gatherer.gather(friday, A_FAST)
+    fresh.now = at("2027-07-01 00:00")
+    old = fresh.gatherer.gather(friday, A_FAST)
+    assert (young.step_s, old.step_s) == (900, 3600)
+    assert old.days[0].levels.laeq == pytest.approx(young.days[0].levels.laeq)
+    assert old.days[0].levels.coverage == 1.0
+    whole = [each.shown_db for each in old.limits[0].judgements]
+    assert whole == [each.shown_db for each in young.limits[0].judgements]
+    assert None not in whole
+    assert {each.verdict.value for each in old.limits[1].judgements} == {"no_data"}
+    assert "The minutes of this time are not kept any more (730 days)" in page(old)
+    assert "not kept any more" not in page(young)
+
+
+def test_what_comes_long_after_changes_no_report(fresh: Archive) -> None:
+    fresh.put(site(at("2026-11-19 23:00"), 1440))
+    fresh.check("2026-11-25 06:00", "before", 94.0)
+    friday = Wanted("north-gate", reach.of_day("2026-11-20", "Europe/Berlin"))
+    first = html_of(sheet_of(fresh.gatherer.gather(friday, A_FAST)))
+    for minute_of_day in range(60):
+        fresh.check(f"2026-12-10 12:{minute_of_day:02}", "check", 94.0)
+    fresh.remark("2026-12-11 10:30", "2026-12-11 11:50", "foreign", "later", excludes=True)
+    fresh.put(site(at("2026-12-10 00:00"), 60))
+    assert html_of(sheet_of(fresh.gatherer.gather(friday, A_FAST))) == first
+
+
+def test_an_exceedance_from_the_display_tells_its_uncertainty(fresh: Archive) -> None:
+    fresh.put(minute(at("2026-11-20 12:00") + number * MINUTE, 75.0, source="poll") for number in range(15))
+    fresh.limit("quarters", {"kind": "fixed", "length": "15min"})
+    friday = Wanted("north-gate", reach.of_day("2026-11-20", "Europe/Berlin"))
+    (row,) = rows(sheet_of(fresh.gatherer.gather(friday, A_FAST)), "Exceedances")
+    assert row[1] == "exceeded 75.0 ± 0.2 > 70.0 dB LAeq,15min, 13:00–13:15, coverage 100 %"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from slmm.report import paper
-from slmm.report.blocks import Prose
+from slmm.report.blocks import Prose, Table
 from slmm.report.content import sheet_of
 from slmm.report.page import html_of
 from slmm.report.paper import pdf_of
@@ -30,7 +30,7 @@ from tests.report.conftest import A_FAST
 from tests.report.made import Archive, a_busy_day
 with tempfile.TemporaryDirectory() as folder:
     archive = Archive(Path(folder))
-    a_busy_day(archive)
+    a_busy_day(archive, "2026-11-19 22:00", 2)
     report = archive.gatherer.gather(Wanted("north-gate", reach.of_day("2026-11-20", "Europe/Berlin")), A_FAST)
     sheet = sheet_of(report)
     for made in (html_of(sheet), pdf_of(sheet)):
@@ -91,6 +91,19 @@ def test_words_that_look_like_markup_break_nothing(told: Told) -> None:
     hostile = "<para></b><font color='x'>&amp;<br>%s {number} \N{RIGHT-TO-LEFT OVERRIDE} " + "x" * 3000
     made = replace(sheet, subject="<b>", footer="{count} " + hostile, blocks=(*sheet.blocks, Prose(text(hostile))))
     assert pdf_of(made).startswith(b"%PDF-")
+
+
+def test_a_remark_longer_than_a_page_is_split(told: Told) -> None:
+    sheet = sheet_of(told())
+    long = text("\n".join(f"line {number}" for number in range(400)))
+    blocks = tuple(
+        replace(block, rows=((*block.rows[0][:2], long, *block.rows[0][3:]), *block.rows[1:]))
+        if isinstance(block, Table) and len(block.columns) == 4 and len(block.rows) == 3
+        else block
+        for block in sheet.blocks
+    )
+    assert blocks != sheet.blocks
+    assert pages(pdf_of(replace(sheet, blocks=blocks))) >= 6
 
 
 def test_there_is_no_time_and_no_machine_in_the_file(told: Told) -> None:
