@@ -122,7 +122,7 @@ class Archive:
 
 
 def a_busy_day(archive: Archive, begin: str = "2026-11-15 22:00", days: int = 8) -> None:
-    """20 November 2026 and the days around it: gaps, over-range, exclusions, a drift that voids, measurement and seals."""
+    """20 November 2026 and days around it: gaps, over-range, exclusions, a drift that voids, a measurement, seals."""
     minutes = [each for each in site(at(begin), 1440 * days) if not _is_gap(each.starts_at)]
     archive.put(_special(each) for each in minutes)
     archive.limit("Quarters", {"kind": "fixed", "length": "15min"}, scheme="Contract", authority="City of Example")
