@@ -21,7 +21,7 @@ from gevent.event import Event
 from slmm import events, signals
 from slmm.errors import NotFound
 from slmm.live import encoding
-from slmm.live.feed import Feed, Frame, sse_event
+from slmm.live.feed import RING_FRAMES, Feed, Frame, sse_event
 from slmm.live.formats import Format
 from slmm.live.outlet import Outlet
 from slmm.live.viewer import Viewer
@@ -232,7 +232,8 @@ class Hub:
         if unit_id in self._feeds[Channel.LEVELS]:
             return
         for channel, feeds in self._feeds.items():
-            feed = feeds[unit_id] = Feed(unit_id, conflates=channel in CONFLATING)
+            kept = 1 if channel is Channel.LIMITS else RING_FRAMES  # where limits stood before is nobody's concern
+            feed = feeds[unit_id] = Feed(unit_id, conflates=channel in CONFLATING, ring_frames=kept)
             self._followers[feed] = {}
         for viewer in list(self._all_units):
             audience = self._viewers[viewer]
