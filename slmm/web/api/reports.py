@@ -30,6 +30,9 @@ api = Api("reports", "A day, a week or a month on paper")
 PRESS = "slmm.press"
 HTML, PDF = "text/html", "application/pdf"
 
+PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""A browser shows a PDF with a viewer of its own, which stands in a page as an object with a style."""
+
 Span = Annotated[Text, Field(min_length=1, max_length=16)]
 
 
@@ -84,7 +87,7 @@ def report(path: UnitPath, query: ReportQuery) -> Response:
     response = Response(content, content_type=PDF if is_pdf else f"{HTML}; charset=utf-8")
     name = f"{unit_id}_{wanted.reach.name}.{query.format}"
     response.headers.set("Content-Disposition", "inline", filename=name)
-    response.headers["Content-Security-Policy"] = "default-src 'none'" if is_pdf else policy()
+    response.headers["Content-Security-Policy"] = PDF_POLICY if is_pdf else policy()
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(hashlib.sha256(content).hexdigest())
     response.make_conditional(request)
