@@ -173,7 +173,11 @@ def test_a_limit_played_again_makes_the_same_events(
     rule = ground.engine.units["a"].runs[rule_id].rule
     chance = np.random.default_rng(7)
     levels = np.clip(69 + 8 * np.sin(np.arange(100) / 9) + chance.normal(0, 3, 100), 45, 85).round(1).tolist()
-    ground.sounds(*[None if chance.random() < 0.05 else level for level in levels])
+    heard = [None if chance.random() < 0.05 else level for level in levels]
+    for begin, end in ((0, 37), (37, 38), (38, 61), (61, 100)):  # killed without a word in between
+        ground.sounds(*heard[begin:end])
+        ground.restart(away_s=1.0)
+        ground.look()
     put_on_record(record, ground.past)
     record._mark = ground.made_until
     assert ground.made_until is not None
