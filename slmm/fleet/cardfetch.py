@@ -11,12 +11,14 @@ import gevent
 from slmm.errors import DeviceError, NotFound
 from slmm.events import LogCategory, LogLevel, RunState
 from slmm.fleet.collection import Collector, FetchedFolder
+from slmm.fleet.health import clock_offset_s
 from slmm.fleet.jobs import Priority
 from slmm.fleet.operations import Operation
 from slmm.fleet.procedures import Ask, enable_ftp
 from slmm.fleet.supervisor import Fleet
 from slmm.fleet.transfers import CARD_TOP, Transfers
 from slmm.nl43.meter import Meter
+from slmm.record.alignment import ClockReading
 from slmm.record.cardfile import Fetched, is_wanted
 from slmm.record.merge import CardMerge, Merged
 from slmm.storage.board import StatusBoard
@@ -72,6 +74,7 @@ class CardFetch:
         self, operation: Operation, unit_id: str, run: RunRow | None, *, limit_bytes_s: float | None = None
     ) -> FetchedFolder:
         """The stored intervals of a run, or all there are on the card; raises NotFound, DeviceError, DiskTrouble."""
+        self._read_clock(operation, unit_id)
         path = CARD_TOP
         if run is not None:
             operation.step("find the measurement on the card")
@@ -81,6 +84,18 @@ class CardFetch:
                 else self._collector.find_begun_at(unit_id, run.started_at, BEGUN_WITHIN)
             )
         return self._collector.fetch_folder(operation, unit_id, path, is_wanted=is_wanted, limit_bytes_s=limit_bytes_s)
+
+    def _read_clock(self, operation: Operation, unit_id: str) -> None:
+        """What the rows are placed by; where the meter does not say, what it said before must do."""
+        operation.step("read the clock")
+        try:
+            shown = self._asker(unit_id)(Meter.read_clock, "read the clock")
+        except DeviceError as error:
+            operation.end_step("skipped", str(error))
+            return
+        at, zone = datetime.now(UTC), self._transfers.zone(unit_id)
+        reading = ClockReading.in_zone(at, clock_offset_s(shown, at, zone), zone)
+        self._merge.ledger.note_clock(unit_id, reading, is_news=True)
 
     def take(self, unit_id: str, folder: FetchedFolder, *, run_id: int | None = None) -> Merged:
         """Bring what was fetched into the record, and say so at the runs and in the log; raises DiskTrouble."""

@@ -147,23 +147,28 @@ class ReadFile:
             self.troubles.append({"line": line, "text": text, "reason": reason, "is_left_out": is_left_out})
 
 
-def read_rows(file: Fetched, kind: StoredKind, header: StoredHeader, before: Sequence[Stretch] = ()) -> ReadFile:
-    """A file of rows without those that are in the file *before* it as well."""
+def read_rows(file: Fetched, kind: StoredKind, header: StoredHeader) -> ReadFile:
+    """A file of rows."""
     interval_s = header.lp_interval_s if kind is StoredKind.LP else None
     with on_disk(f"{file.path} cannot be read"), file.path.open("rb") as opened:
         stored = read_stored(opened, kind, interval_s)
     read = ReadFile(stored, left_out=stored.left_out_count, begins=first_of(stored.rows) if stored.rows else "")
     for trouble in stored.troubles[:TROUBLES_TOLD]:
         read.tell(trouble.reason, is_left_out=trouble.is_left_out, line=trouble.line, text=trouble.text)
-    if before and stored.rows:
-        is_repeated = known(stored.rows, before)
-        if repeated := int(is_repeated.sum()):
-            rows = tuple(row for row, is_one in zip(stored.rows, is_repeated, strict=True) if not is_one)
-            read.tell(f"{repeated} rows stand in the file before this one as well", is_left_out=True)
-            read.left_out += repeated
-            read.stored = replace(stored, rows=rows)
     _check(read, file, kind, header)
     return read
+
+
+def leave_out_repeated(read: ReadFile, before: Sequence[Stretch]) -> None:
+    """Take out rows that are in the file before as well, of which all that is on record is *before*."""
+    if not before or not read.rows:
+        return
+    is_repeated = known(read.rows, before)
+    if repeated := int(is_repeated.sum()):
+        rows = tuple(row for row, is_one in zip(read.rows, is_repeated, strict=True) if not is_one)
+        read.tell(f"{repeated} rows stand in the file before this one as well", is_left_out=True)
+        read.left_out += repeated
+        read.stored = replace(read.stored, rows=rows)
 
 
 def _check(read: ReadFile, file: Fetched, kind: StoredKind, header: StoredHeader) -> None:

@@ -188,12 +188,12 @@ class CardLedger:
 
     # -- clocks -------------------------------------------------------------------------------------
 
-    def note_clock(self, unit_id: str, reading: ClockReading) -> bool:
+    def note_clock(self, unit_id: str, reading: ClockReading, *, is_news: bool = False) -> bool:
         """Keep what a meter's clock showed if that is news; tells whether it was."""
         last = self._last.get(unit_id)
         if last is not None and reading.at <= last.at:
             return False
-        is_news = last is None or reading.at - last.at >= CLOCK_EVERY
+        is_news |= last is None or reading.at - last.at >= CLOCK_EVERY
         if last is not None and abs(reading.ahead_s - last.ahead_s) >= CLOCK_CHANGE_S:
             is_news = True
         if not is_news:

@@ -20,13 +20,16 @@ from slmm.record.cardledger import CardLedger, Stretch, known, seconds
 from slmm.record.cardlive import LiveRecord
 from slmm.record.historian import Historian
 from slmm.record.placing import Anchor, Certainty, Placement, Series, cut_off_s, place, reading_of
+from slmm.record.skeleton import Block, block_of, blocks_of, readings_along, readings_of
 from slmm.record.store import Connection, Store
 from slmm.storage.models import CardFileRow, RunRow
 from slmm.storage.runs import RunBook
 
-READ_WITHIN = (1.0, 0.75, 0.5, 0.25, 0.0)
-"""Where within a stretch of Lp rows the clock counts as read, for the Leq intervals beside them."""
 CLOCK_NEAR = timedelta(days=3)
+ALONG = timedelta(hours=30)
+"""Readings along the rows so far from those of a file say nothing more about it; zones differ by less."""
+MOST_HELD = 200_000
+"""Rows read ahead and held, some 100 MB; of a longer measurement files are read twice."""
 _ALL_TIMES = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Mask = NDArray[np.bool_]
 
@@ -37,6 +40,10 @@ class FileWork:
 
     file: Fetched
     row: CardFileRow
+    stretches: Sequence[Stretch] = ()
+    """What is on record of it, and of other files that had its path; of itself alone when it is done."""
+    read: ReadFile | None = None
+    """Its rows, when they have been read ahead."""
     span: tuple[datetime, datetime] | None = None
     """Of the rows that this version of the file brought."""
     values: dict[str, Any] = field(default_factory=dict)
@@ -85,7 +92,7 @@ class FolderMerge:
         self._folder = folder
         self._tally = tally
         self._header = StoredHeader()
-        self._readings: list[ClockReading] | None = None
+        self._readings: Sequence[ClockReading] = ()
         self._lp: list[Stretch] = []
         """Lp rows of this measurement that are on record."""
 
@@ -95,93 +102,114 @@ class FolderMerge:
         self._header = self._desk.store.in_pool(cardfile.read_header, self._folder.header)
         works: list[FileWork] = []
         for kind, files in self._folder.rows:
+            here = [self._begun(file) for file in files]
+            self._readings = self._clock_readings(kind, here)
             before: _Last | None = None
-            for file in files:
-                work = FileWork(file, self._desk.keep(file))
+            for work in here:
                 before = self._merge_file(work, kind, before) or before
                 if before is not None and kind is StoredKind.LP:
                     self._lp += before.stretches
-                works.append(work)
+            works += here
         runs = [work.values["run_id"] for work in works if work.values.get("run_id") is not None]
         for work in others:
             work.values["run_id"] = max(runs, key=runs.count, default=None)
         return [*works, *others]
 
-    def _merge_file(self, work: FileWork, kind: StoredKind, before: _Last | None) -> _Last | None:
-        """Its last row; None where it has none."""
-        file = work.file
+    def _begun(self, file: Fetched) -> FileWork:
+        row = self._desk.keep(file)
         stretches = self._desk.ledger.stretches(self._desk.unit_id, file.remote_path)
         brought = [stretch for stretch in stretches if stretch.sha256 == file.sha256]
-        if work.row.differences is not None and brought:
-            work.is_done = True
+        work = FileWork(file, row, stretches, is_done=row.differences is not None and bool(brought))
+        if work.is_done:
+            work.stretches = [stretch for stretch in stretches if stretch.begins == brought[-1].begins]
+        return work
+
+    def _read(self, work: FileWork, kind: StoredKind) -> ReadFile:
+        """The rows of a file; read once or twice, for not all files of a long measurement are held at once."""
+        if work.read is not None:
+            read, work.read = work.read, None
+            return read
+        return self._desk.store.in_pool(cardfile.read_rows, work.file, kind, self._header)
+
+    def _merge_file(self, work: FileWork, kind: StoredKind, before: _Last | None) -> _Last | None:
+        """Its last row; None where it has none."""
+        if work.is_done:
             self._tally.rows += work.row.rows
             if work.row.first_at is not None and work.row.last_at is not None:
                 self._assign(work, work.row.rows, work.row.first_at, work.row.last_at)
-            return _last([stretch for stretch in stretches if stretch.begins == brought[-1].begins], brought[-1])
-        read = self._desk.store.in_pool(
-            cardfile.read_rows, file, kind, self._header, before.stretches if before else ()
-        )
+            (*_, last) = [stretch for stretch in work.stretches if stretch.sha256 == work.file.sha256]
+            return _last(work.stretches, last)
+        read = self._read(work, kind)
+        self._desk.store.in_pool(cardfile.leave_out_repeated, read, before.stretches if before else ())
         self._tally.rows += len(read.rows)
         self._tally.left_out += read.left_out
         if not read.rows:
             self._told(work, read, 0)
             return None
-        own = [stretch for stretch in stretches if stretch.begins == read.begins]
+        own = [stretch for stretch in work.stretches if stretch.begins == read.begins]
         is_known = known(read.rows, own)
-        placed = self._placed(file, kind, read, own, before)
-        made = self._insert(work, kind, read, placed, is_known)
-        own += made
+        placed = self._placed(work.file, read, own, before)
+        own += self._insert(work, kind, read, placed, is_known)
         self._describe(work, read, placed, own)
-        (*_, last) = placed.rows
-        stored = last.stored
-        return _Last(stored.address, stored.starts, last.ends_at, last.duration_s, placed.pieces[-1].certainty, own)
+        (*_, end) = placed.rows
+        stored = end.stored
+        return _Last(stored.address, stored.starts, end.ends_at, end.duration_s, placed.pieces[-1].certainty, own)
 
     # -- where rows lie -----------------------------------------------------------------------------
 
-    def _placed(
-        self, file: Fetched, kind: StoredKind, read: ReadFile, own: Sequence[Stretch], before: _Last | None
-    ) -> Placement:
+    def _placed(self, file: Fetched, read: ReadFile, own: Sequence[Stretch], before: _Last | None) -> Placement:
         rows = read.rows
         anchors = _anchors(rows, own)
         if before is not None:
             anchors.append(Anchor(-1, before.ends_at, before.certainty))
+        low, high = (row.starts.replace(tzinfo=UTC) for row in (rows[0], rows[-1]))
+        near = [each for each in self._readings if low - ALONG <= each.at <= high + ALONG]
         return place(
             rows,
             self._desk.zone,
-            self._clock_readings(kind, rows),
+            near or self._readings,
             live_of=self._desk.heard,
             before=None if before is None else before.row(rows[0]),
             anchors=anchors,
             not_after=file.fetched_at,
         )
 
-    def _clock_readings(self, kind: StoredKind, rows: Sequence[StoredInterval]) -> Sequence[ClockReading]:
-        """Those from about the time of the rows; where there are none, all there are, or what the sound tells.
+    def _clock_readings(self, kind: StoredKind, works: Sequence[FileWork]) -> Sequence[ClockReading]:
+        """What the clock showed all along the rows; nothing where it was never read, and the sound does not tell.
 
         Leq intervals go by the Lp rows of the same measurement: what is too coarse to be heard is not put elsewhere.
         """
-        if kind is StoredKind.LEQ and (of_lp := _readings_of(self._lp)):
+        if kind is StoredKind.LEQ and (of_lp := readings_of(self._lp)):
             return of_lp
-        low, high = (row.starts.replace(tzinfo=UTC) for row in (rows[0], rows[-1]))
-        ledger = self._desk.ledger
-        near = ledger.clocks(self._desk.unit_id, low - CLOCK_NEAR, high + CLOCK_NEAR)
-        if near:
-            return near
-        if self._readings is None:
-            self._readings = ledger.clocks(self._desk.unit_id, *_ALL_TIMES) or self._heard_readings()
-        return self._readings
+        blocks: list[Block] = []
+        held = 0
+        for work in works:
+            if work.is_done:
+                blocks += [block_of(stretch, kind) for stretch in sorted(work.stretches, key=_in_file)]
+                continue
+            read = self._read(work, kind)
+            if read.rows:
+                blocks += self._desk.store.in_pool(blocks_of, read.rows)
+            held += len(read.rows)
+            work.read = read if held <= MOST_HELD else None
+        if not blocks:
+            return []
+        low, high = (block.row.starts.replace(tzinfo=UTC) for block in (blocks[0], blocks[-1]))
+        ledger, unit_id = self._desk.ledger, self._desk.unit_id
+        known_by = ledger.clocks(unit_id, low - CLOCK_NEAR, high + CLOCK_NEAR) or ledger.clocks(unit_id, *_ALL_TIMES)
+        known_by = known_by or self._heard_readings(kind, works)
+        return readings_along(blocks, self._desk.zone, known_by) if known_by else []
 
-    def _heard_readings(self) -> list[ClockReading]:
+    def _heard_readings(self, kind: StoredKind, works: Sequence[FileWork]) -> list[ClockReading]:
         """Of a meter whose clock was never read: what the first file says whose sound was received live as well."""
-        for kind, files in self._folder.rows:
-            for file in files:
-                read = self._desk.store.in_pool(cardfile.read_rows, file, kind, self._header)
-                if not read.rows:
-                    continue
-                placed = place(read.rows, self._desk.zone, (), live_of=self._desk.heard)
-                for piece in placed.pieces:
-                    if piece.certainty is Certainty.HEARD:
-                        return [reading_of(piece.rows[0], cut_off_s([row.starts for row in read.rows]))]
+        for work in works:
+            if work.is_done:
+                continue
+            read = work.read or self._desk.store.in_pool(cardfile.read_rows, work.file, kind, self._header)
+            placed = place(read.rows, self._desk.zone, (), live_of=self._desk.heard)
+            for piece in placed.pieces:
+                if piece.certainty is Certainty.HEARD:
+                    return [reading_of(piece.rows[0], cut_off_s([row.starts for row in read.rows]))]
         return []
 
     # -- what is written ----------------------------------------------------------------------------
@@ -289,21 +317,12 @@ class _Last:
         return replace(like, address=self.address, starts=self.shown, duration_s=self.duration_s)
 
 
+def _in_file(stretch: Stretch) -> tuple[datetime, int]:
+    return stretch.ends_at, stretch.first_address
+
+
 def _last(stretches: Sequence[Stretch], last: Stretch) -> _Last:
     return _Last(last.last_address, last.last_shown, last.ends_at, last.duration_s, last.certainty, stretches)
-
-
-def _readings_of(stretches: Sequence[Stretch]) -> list[ClockReading]:
-    """What the meter's clock showed now and then within each stretch, where that is more than assumed."""
-    found = []
-    for each in stretches:
-        if each.certainty is not Certainty.ASSUMED:
-            shown_s = seconds(each.last_shown) + cut_off_s((each.first_shown, each.last_shown)) / 2
-            last_at = each.ends_at - timedelta(seconds=each.duration_s)
-            ahead_s = shown_s - last_at.timestamp()
-            lasted = each.last_shown - each.first_shown
-            found += [ClockReading(last_at - lasted * share, ahead_s) for share in READ_WITHIN]
-    return found
 
 
 def _anchors(rows: Sequence[StoredInterval], own: Sequence[Stretch]) -> list[Anchor]:

@@ -35,6 +35,9 @@ STREAM_WRAPS = 600
 NAMES = {Source.POLL: "poll", Source.STREAM: "stream", Source.SD_LEQ: "sd", Source.SD_LP: "sd"}
 _MIDDLES = (np.arange(BINS) + 0.5) * BIN_S
 _NO_LEAP_S = 1e-3
+SEAM_S = 0.04
+"""Intervals of a card that follow each other need not meet to the millisecond: its clock drifts, and times are rounded.
+Less than half a bin, so that none is filled that lies before the first of them."""
 
 Floats = NDArray[np.float64]
 
@@ -150,7 +153,7 @@ def _lay(bins: _Bins, rows: Rows, source: Source) -> Flag:
         order = np.argsort(ends_s, kind="stable")
         bins.lay(rows.where(order), ends_s[order], np.full(len(rows), STREAM_S + _NO_LEAP_S), rows["leq"], source)
         return Flag(0)
-    bins.lay(rows, rows.ends_s, rows["duration_s"], rows["leq"], source)
+    bins.lay(rows, rows.ends_s, rows["duration_s"] + SEAM_S, rows["leq"], source)
     is_long = rows["duration_s"] > MINUTE_S
     return Flag.SPREAD if (bins.source == Source.SD_LEQ).any() and is_long.any() else Flag(0)
 

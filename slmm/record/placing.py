@@ -1,8 +1,8 @@
 """Where the rows of a file of an SD card lie: by the meter's clock, by what is on record already, by what was heard.
 
 ``alignment`` knows clocks. Two things know more. Rows that go on from some that are on record lie behind those, or a
-file that grows would come on record with overlaps and gaps of fractions of a second; a clock that drifts may push
-them along only slowly. And where the same sound was received live, its course tells the time to a tenth of a second,
+file that grows would come on record with overlaps and gaps of fractions of a second, until the clock has drifted by
+more than it can be read. And where the same sound was received live, its course tells the time to a tenth of a second,
 whatever the clock was said to show. Pure but for the question what was received live.
 """
 
@@ -33,12 +33,11 @@ NEAR_S, FAR_S = 120.0, 7500.0
 """How far off the rows are looked for: what a clock goes wrong by, and then two hours, for one left in another zone."""
 AGREED_WITHIN_S = 2.0
 """The meter's clock shows whole seconds and answers when it likes: what was heard does not contradict it by less."""
-SLEW = 100e-6
-SLEW_WITHIN_S = 5.0
-"""A clock that seems off by so much drifts, and rows that go on follow it slowly; by more, one of both is wrong."""
-LEAST_SLEW_S = 0.02
-READ_WITHIN_S = 1.0
-"""How well a clock is read that shows whole seconds."""
+READ_WITHIN_S, HEARD_WITHIN_S = 1.0, 0.3
+"""How well a clock is read that shows whole seconds, and how well the sound tells: rows that go on do so without a gap
+until they are further off than that, for a clock drifts by seconds a day."""
+DRIFTED_WITHIN_S = 5.0
+"""Further off, the rows on record are not where they belong."""
 FUTURE_SLACK_S = 2.0
 
 
@@ -168,8 +167,8 @@ def _place_piece(
             )
         shift_s, certainty = heard_s, Certainty.HEARD
     if anchor is not None and on_record_s is not None:
-        shift_s = _continued(on_record_s, anchor.certainty, shift_s, certainty, _length_s(part))
-        if abs(shift_s - on_record_s) > SLEW_WITHIN_S:
+        shift_s = _continued(on_record_s, anchor.certainty, shift_s, certainty)
+        if abs(shift_s - on_record_s) > DRIFTED_WITHIN_S:
             remarks.append(
                 f"the rows up to address {part[anchor.index - index].stored.address} are on record"
                 f" {on_record_s - shift_s:+.1f} s from where they belong: nobody could tell when they were fetched"
@@ -179,17 +178,14 @@ def _place_piece(
     return _moved(Piece(tuple(part), 0.0, certainty, heard_s), shift_s)
 
 
-def _continued(
-    on_record_s: float, on_record: Certainty, target_s: float, certainty: Certainty, length_s: float
-) -> float:
+def _continued(on_record_s: float, on_record: Certainty, target_s: float, certainty: Certainty) -> float:
     """Where rows go that follow some on record, as a shift from the clock's times."""
-    off_s = target_s - on_record_s
-    if abs(off_s) > SLEW_WITHIN_S:
-        return target_s if certainty is Certainty.HEARD and on_record is not Certainty.HEARD else on_record_s
-    if certainty is Certainty.ASSUMED or (certainty < on_record and abs(off_s) <= READ_WITHIN_S):
-        return on_record_s
-    most_s = max(LEAST_SLEW_S, SLEW * length_s)
-    return on_record_s + min(most_s, max(-most_s, off_s))
+    off_s = abs(target_s - on_record_s)
+    if off_s > DRIFTED_WITHIN_S:
+        # More is known now than when those rows came on record, if it is known as well.
+        return target_s if certainty >= max(on_record, Certainty.READ) else on_record_s
+    is_off = off_s > (HEARD_WITHIN_S if certainty is Certainty.HEARD else READ_WITHIN_S)
+    return target_s if is_off and certainty is not Certainty.ASSUMED else on_record_s
 
 
 def _not_in_the_future(piece: Piece, not_after: datetime | None, remarks: list[str]) -> Piece:
@@ -227,10 +223,6 @@ def cut_off_s(shown: Iterable[datetime]) -> float:
         while microsecond * finest % 1_000_000:
             finest *= 10
     return 1.0 / finest
-
-
-def _length_s(part: Sequence[AlignedInterval]) -> float:
-    return (part[-1].ends_at - part[0].starts_at).total_seconds()
 
 
 def heard(

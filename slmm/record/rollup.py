@@ -83,22 +83,38 @@ class Rollup:
         """Make the minutes of a unit between two instants anew, and the hours and days they belong to."""
         begin, end = floor(from_at, MINUTE), floor(until_at - timedelta(microseconds=1), MINUTE) + MINUTE
         made: list[Made] = []
+        ahead_s = self._longest_stored_s(unit_id, begin, end)
         while begin < end:
             until = min(begin + PIECE, end)
-            made += self._remake_piece(unit_id, begin, until)
+            made += self._remake_piece(unit_id, begin, until, ahead_s)
             begin = until
         self.roll(unit_id, from_at, until_at)
         return [each.interval for each in made]
 
-    def _remake_piece(self, unit_id: str, begin: datetime, end: datetime) -> list[Made]:
-        low, high = _window(begin, end)
+    def _longest_stored_s(self, unit_id: str, begin: datetime, end: datetime) -> float:
+        """How long after a minute an interval of a card may end that tells of it, in s."""
+
+        def question(connection: Connection) -> float:
+            rows = self._partitions.relation(connection, "frames", unit_id, begin, end + LONGEST_INTERVAL)
+            found = connection.execute(
+                f"select max(duration_s) from {rows} where source >= {int(Source.SD_LEQ)}"
+                " and epoch(ends_at) - duration_s < ?",
+                [end.timestamp()],
+            ).fetchone()
+            return max(LOOK_AHEAD_S, (found[0] if found else None) or 0.0)
+
+        return self._store.read(question)
+
+    def _remake_piece(self, unit_id: str, begin: datetime, end: datetime, ahead_s: float) -> list[Made]:
+        low, high = _window(begin, end, ahead_s)
         starts = [begin + MINUTE * number for number in range(round((end - begin) / MINUTE))]
 
         def question(connection: Connection) -> list[Made]:
             rows = self._partitions.relation(
                 connection, "frames", unit_id, low.replace(tzinfo=UTC), high.replace(tzinfo=UTC)
             )
-            found = connection.execute(f"select {_SELECTED} from {rows} order by ends_at").fetchnumpy()
+            begun = f"source < {int(Source.SD_LEQ)} or epoch(ends_at) - duration_s < {end.timestamp()}"
+            found = connection.execute(f"select {_SELECTED} from {rows} where {begun} order by ends_at").fetchnumpy()
             return self._made(found, starts)
 
         made = self._store.read(question)
@@ -183,7 +199,7 @@ def _around(ends_s: Floats, source: NDArray[Any], duration_s: Floats) -> NDArray
     """Places of the rows that tell of a minute: those around it, and long intervals that have begun by then."""
     first, last = np.searchsorted(ends_s, [-LOOK_BACK_S, MINUTE_S + LOOK_AHEAD_S], side="right")
     near = np.arange(first, last)
-    later = np.flatnonzero((source[last:] == Source.SD_LEQ) & (ends_s[last:] - duration_s[last:] < MINUTE_S)) + last
+    later = np.flatnonzero((source[last:] >= Source.SD_LEQ) & (ends_s[last:] - duration_s[last:] < MINUTE_S)) + last
     return np.concatenate([near, later]) if len(later) else near
 
 
@@ -207,9 +223,9 @@ def whole(parts: Sequence[Interval], starts_at: datetime, ends_at: datetime) -> 
     )
 
 
-def _window(begin: datetime, end: datetime) -> tuple[datetime, datetime]:
+def _window(begin: datetime, end: datetime, ahead_s: float = LOOK_AHEAD_S) -> tuple[datetime, datetime]:
     """Frames that tell of the time between, as DuckDB wants it: naive UTC."""
-    low, high = begin - timedelta(seconds=LOOK_BACK_S), end + timedelta(seconds=LOOK_AHEAD_S)
+    low, high = begin - timedelta(seconds=LOOK_BACK_S), end + timedelta(seconds=ahead_s)
     return low.astimezone(UTC).replace(tzinfo=None), high.astimezone(UTC).replace(tzinfo=None)
 
 

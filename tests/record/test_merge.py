@@ -1,106 +1,36 @@
 """Cards into the record: each interval once, at its place, whatever becomes of files, clock and service."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import gevent
 import numpy as np
 import pytest
+from sqlalchemy.orm import Session
 
 from slmm import signals
 from slmm.acoustics.intervals import combine
-from slmm.events import Levels, MinuteMade
+from slmm.events import MinuteMade
 from slmm.record.alignment import ClockReading
-from slmm.record.frames import Frame, Source, aware
-from slmm.record.merge import CardMerge, Merged
+from slmm.record.frames import Source
 from slmm.record.office import RecordOffice
 from slmm.settings import Settings
-from slmm.storage.database import Base, Database
-from slmm.storage.models import CardFileRow
-from tests.record.cards import MIDNIGHT, Meter, Run, fetched, wandering
+from slmm.storage import runs
+from tests.record.bench import Bench, a_bench
+from tests.record.cards import MIDNIGHT, Meter, Run, wandering
 
-BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Bench:
-    """A record, a database, and cards."""
-
-    office: RecordOffice
-    merge: CardMerge
-    database: Database
-    top: Path
-    clocks: dict[str, ClockReading]
-
-    def bring(self, run: Run, until_s: float | None = None, files: dict[str, str] | None = None) -> Merged:
-        """Fetch what the card holds at a second of the sound, and merge it."""
-        at = run.meter.at(run.end_s if until_s is None else until_s)
-        found = fetched(self.top / run.meter.unit_id, files or run.files(until_s), at)
-        return self.merge.merge(run.meter.unit_id, found)
-
-    def stored(self, unit_id: str, store: str | None = None) -> dict[tuple[Source, int], list[datetime]]:
-        """Where the rows of a card end on record, by source and address."""
-        low, high = MIDNIGHT - timedelta(days=400), MIDNIGHT + timedelta(days=400)
-
-        def question(connection: Any) -> Any:
-            rows = self.office.partitions.relation(connection, "frames", unit_id, low, high)
-            where = "" if store is None else f" and store = '{store}'"
-            return connection.execute(
-                f"select source, address, ends_at from {rows} where source >= 2{where} order by ends_at"
-            ).fetchall()
-
-        found: dict[tuple[Source, int], list[datetime]] = {}
-        for source, address, ends_at in self.office.store.read(question):
-            found.setdefault((Source(source), address), []).append(aware(ends_at))
-        return found
-
-    def check(self, run: Run, within_s: float = 1.0) -> None:
-        """Every row of the run is there once, and where it belongs."""
-        expected: dict[tuple[Source, int], datetime] = {}
-        for source, interval_s in ((Source.SD_LP, run.lp_s), (Source.SD_LEQ, run.leq_s)):
-            if interval_s:
-                for number, start in enumerate(run.starts(interval_s)):
-                    expected[source, run.first_address + number] = run.meter.at(float(start) + interval_s)
-        found = self.stored(run.meter.unit_id, run.store)
-        assert found.keys() == expected.keys()
-        assert [key for key, ends in found.items() if len(ends) != 1] == []
-        off_s = np.array([(found[key][0] - ends_at).total_seconds() for key, ends_at in expected.items()])
-        assert np.abs(off_s).max() <= within_s, [
-            (k, o) for k, o in zip(expected, off_s, strict=True) if abs(o) > within_s
-        ][:9]
-
-    def live(self, meter: Meter, from_s: float, until_s: float, every_s: float = 1.0) -> None:
-        """What was received of a meter's display."""
-        rows = []
-        for second in np.arange(from_s, until_s, every_s):
-            level = float(meter.levels[int(second)])
-            rows.append(Frame(meter.unit_id, meter.at(float(second) + 1.0), Source.POLL, Levels(lp=level)))
-        self.office.historian.write(rows)
-        self.office.rollup.remake(meter.unit_id, meter.at(from_s), meter.at(until_s))
-
-    def read_clock(self, meter: Meter, *seconds: float) -> None:
-        """Its clock is read, to the whole second."""
-        for second in seconds:
-            at = meter.at(second)
-            self.merge.ledger.note_clock(meter.unit_id, ClockReading(at, meter.ahead_at(second)))
-
-    def files(self, unit_id: str) -> list[CardFileRow]:
-        return self.merge.book.files(unit_id)
 
 
 @pytest.fixture
 def bench(office: RecordOffice, make_settings: Callable[..., Settings], tmp_path: Path) -> Iterator[Bench]:
-    settings = make_settings()
-    database = Database.open(settings.sqlalchemy_url)
-    Base.metadata.create_all(database.engine)
-    clocks: dict[str, ClockReading] = {}
-    merge = CardMerge(office, database, lambda unit_id: BERLIN, clocks.get)
-    yield Bench(office, merge, database, tmp_path / "downloads", clocks)
-    database.close()
+    with a_bench(office, make_settings(), tmp_path / "downloads") as made:
+        yield made
 
 
 def meter(seconds: int = 3700, seed: int = 1, off_s: float = 0.0, unit_id: str = "m") -> Meter:
@@ -116,7 +46,7 @@ def test_a_card_comes_on_record_once_and_fills_what_was_missed(bench: Bench) -> 
     bench.check(run)
     minutes = bench.office.rollup.minutes("m", MIDNIGHT, MIDNIGHT + HOUR)
     hour = combine(minutes, MIDNIGHT, MIDNIGHT + HOUR)
-    assert (hour.coverage, hour.sources) == (1.0, {"sd"})
+    assert (hour.coverage, set(hour.sources)) == (1.0, {"sd"})
     assert hour.laeq == pytest.approx(run.meter.laeq(0, 3600), abs=0.05)
     assert done.minutes_filled == 40
     again = bench.bring(run)
@@ -322,20 +252,75 @@ def test_what_live_and_card_differ_by_is_on_record_with_the_file(bench: Bench) -
     assert abs((row.first_at - MIDNIGHT).total_seconds()) <= 1.0
 
 
-def test_files_belong_to_the_run_of_their_name_and_time(bench: Bench) -> None:
-    from slmm.storage import runs
+def add_run(bench: Bench, begin_s: int, end_s: int, name: str | None) -> None:
+    """A measurement on record."""
+    begun_at, ended_at = (MIDNIGHT + timedelta(seconds=second) for second in (begin_s, end_s))
+    start = runs.Beginning("m", begun_at, True, {}, store_name=name)
 
-    for number, (begin_s, end_s, name) in enumerate([(0, 1000, "0001"), (1200, 2400, "0001"), (2500, 3600, None)]):
-        start = runs.Beginning("m", MIDNIGHT + timedelta(seconds=begin_s), True, {}, store_name=name)
-        bench.database.write(lambda session, start=start: runs.begin(session, start))
-        end = MIDNIGHT + timedelta(seconds=end_s)
-        bench.database.write(lambda session, end=end: runs.finish(session, "m", end, is_exact=True, how="stopped"))
-        assert number < 3
+    def change(session: Session) -> None:
+        runs.begin(session, start)
+        runs.finish(session, "m", ended_at, is_exact=True, how="stopped")
+
+    bench.database.write(change)
+
+
+def test_files_belong_to_the_run_of_their_name_and_time(bench: Bench) -> None:
+    add_run(bench, 0, 1000, "0001")
+    add_run(bench, 1200, 2400, "0001")
+    add_run(bench, 2500, 3600, None)
     site = meter()
     bench.read_clock(site, 10, 3500)
     assert list(bench.bring(Run(site, "0001", 1200, 2400)).runs) == [2]
     assert list(bench.bring(Run(site, "0002", 2500, 3600)).runs) == [3]
-    assert {row.run_id for row in bench.files("m") if row.kind in ("lp", "leq")} == {2, 3}
+    assert {row.run_id for row in bench.files("m") if row.kind != "other"} == {2, 3}
+
+
+MERGER = """
+import sys
+from gevent import monkey
+monkey.patch_all()
+from pathlib import Path
+from zoneinfo import ZoneInfo
+from slmm import settings
+from slmm.record.office import RecordOffice
+from slmm.storage import runs
+from tests.record.bench import a_bench
+from tests.record.cards import MIDNIGHT, Meter, Run, wandering
+made = settings.load({}, None, data_dir=Path(sys.argv[1]))
+office = RecordOffice(made, lambda unit_id: ZoneInfo("Europe/Berlin"))
+office.start()
+with a_bench(office, made, Path(sys.argv[2])) as bench:
+    run = Run(Meter("m", MIDNIGHT, wandering(14500, 1), 3600.0), "0007", 0, 14400, rows_a_file=600)
+    bench.read_clock(run.meter, 5, 14000)
+    print("begun", flush=True)
+    bench.bring(run)
+    print("done", flush=True)
+"""
+
+
+def test_a_service_killed_again_and_again_while_it_merges_doubles_and_loses_nothing(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = make_settings()
+    settings.data_dir.mkdir(parents=True)
+    command = [sys.executable, "-c", MERGER, str(settings.data_dir), str(tmp_path / "downloads")]
+    for patience_s in (0.15, 0.4, 0.9):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as merging:
+            assert merging.stdout is not None
+            assert merging.stdout.readline() == "begun\n"
+            gevent.sleep(patience_s)
+            merging.kill()
+    office = RecordOffice(settings, lambda unit_id: ZoneInfo("Europe/Berlin"))
+    office.start()
+    with a_bench(office, settings, tmp_path / "downloads") as bench:
+        run = Run(meter(14_500), "0007", 0, 14_400, rows_a_file=600)
+        bench.bring(run)
+        bench.check(run)
+        assert bench.bring(run).new_rows == 0
+        minutes = office.rollup.minutes("m", MIDNIGHT, MIDNIGHT + 4 * HOUR)
+        assert sum(minute.valid_s for minute in minutes) == pytest.approx(14_400, abs=2)
+        assert sum(row.merged_rows for row in bench.files("m")) == 14_400 + 240
+    office.stop()
 
 
 def manual(site: Meter, *rows: tuple[int, int]) -> dict[str, str]:
