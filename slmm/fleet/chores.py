@@ -22,7 +22,6 @@ class Chores:
         self._ledger = ledger
         self._state_refresh_s = state_refresh_s
         self._runs_seen = 0
-        self._is_labels_turn = True
 
     def read_settings_again(self) -> None:
         """Somebody may have changed a setting."""
@@ -44,12 +43,10 @@ class Chores:
         """Do the most urgent one; raises a DeviceError when the meter does not answer."""
         if self._ledger.is_state_stale(self._state_refresh_s):
             meter.read_run_state()
-        elif self.labels.has_more and (self._is_labels_turn or not self._is_run_to_be_read()):
-            self._is_labels_turn = False
+        elif self.labels.has_more:
             if labels := self.labels.read_next(meter):
                 self._ledger.take_labels(labels)
         elif self._is_run_to_be_read():
-            self._is_labels_turn = True
             if self.run_settings.read_next(meter):
                 self._ledger.take_run_settings(self.run_settings.store_name, self.run_settings.values)
         elif self.health.is_waiting():

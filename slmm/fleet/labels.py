@@ -24,7 +24,7 @@ class LabelReader:
 
     def __init__(self) -> None:
         self._values: dict[str, str | None] = {}
-        self._left: list[str] = []
+        self._left: list[str] = list(SETTINGS)
 
     @property
     def has_more(self) -> bool:

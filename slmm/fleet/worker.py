@@ -356,8 +356,8 @@ class MeterWorker:
         opened_before = self._meter.counters.opened
         self._ledger.status.last_poll_attempt = utc_now()
         channels, raw = self._meter.read_display()
-        if self._meter.counters.opened != opened_before:
-            self._chores.labels.start_over()
+        if self.times.is_persistent and self._meter.counters.opened != opened_before:
+            self._chores.labels.start_over()  # a connection for each reading says nothing about the meter
         self._timetable.polled(time.monotonic())
         return self._ledger.take(channels, raw)
 

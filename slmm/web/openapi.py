@@ -65,11 +65,18 @@ def _file(content_types: str) -> dict[str, Any]:
     return {"description": "The file", "content": {each: {"schema": schema} for each in content_types.split(", ")}}
 
 
-class Api(APIBlueprint):
-    """A group of operations; every route names the least role it needs."""
+ON_RECORD = Tag(name="record", description="Runs, SD cards, remarks, calibrations and evidence")
+WHAT_WAS = Tag(name="history", description="What was: levels at any step, figures of periods, exports, reports")
+LIMITS = Tag(name="limits", description="Limits, what is judged by them, what they still allow, and trials on the past")
+"""Groups of several modules."""
 
-    def __init__(self, name: str, summary: str, url_prefix: str = "/api/nl43") -> None:
-        super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[Tag(name=name, description=summary)])
+
+class Api(APIBlueprint):
+    """Operations of one module; every route names the least role it needs."""
+
+    def __init__(self, name: str, summary: str, url_prefix: str = "/api/nl43", *, group: Tag | None = None) -> None:
+        tag = group or Tag(name=name, description=summary)
+        super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[tag])
 
     def route_for(
         self,

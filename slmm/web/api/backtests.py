@@ -25,9 +25,9 @@ from slmm.web.api.alert_models import NewRule
 from slmm.web.api.fields import Input, Level
 from slmm.web.api.models import UnitPath
 from slmm.web.api.record_models import Instant
-from slmm.web.openapi import UNIT_PROBLEMS, Api
+from slmm.web.openapi import LIMITS, UNIT_PROBLEMS, Api
 
-api = Api("back-tests", "Rules and limits tried out on the past")
+api = Api("back-tests", "Rules and limits tried out on the past", group=LIMITS)
 
 MOST_EVENTS = 1000
 MOST_GAPS = 100

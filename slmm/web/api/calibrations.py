@@ -14,9 +14,9 @@ from slmm.web.api.alerts import acting_as
 from slmm.web.api.models import UnitPath
 from slmm.web.api.record_models import CalibrationAnswer, CalibrationsAnswer, NewCalibration, SpanQuery
 from slmm.web.api.remarks import remark_view
-from slmm.web.openapi import UNIT_PROBLEMS, Api
+from slmm.web.openapi import ON_RECORD, UNIT_PROBLEMS, Api
 
-api = Api("calibrations", "Checks with a sound calibrator; drift is recorded, never applied")
+api = Api("calibrations", "Checks with a sound calibrator; drift is recorded, never applied", group=ON_RECORD)
 
 
 def calibration_view(found: Calibration) -> dict[str, Any]:

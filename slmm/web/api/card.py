@@ -20,9 +20,9 @@ from slmm.web.api.models import UnitPath
 from slmm.web.api.operations import run as run_operation
 from slmm.web.api.record_models import RunPath
 from slmm.web.api.runs import run_view
-from slmm.web.openapi import DOWNLOAD_PROBLEMS, UNIT_PROBLEMS, Api
+from slmm.web.openapi import DOWNLOAD_PROBLEMS, ON_RECORD, UNIT_PROBLEMS, Api
 
-api = Api("card", "Stored intervals of the SD card: files and what they brought into the record")
+api = Api("card", "Stored intervals of the SD card: files and what they brought into the record", group=ON_RECORD)
 
 FETCH_WITHIN_S = 4 * 3600.0
 

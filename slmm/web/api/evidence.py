@@ -11,9 +11,9 @@ from slmm.times import timestamp, timestamp_or_none
 from slmm.web import context
 from slmm.web.api.fields import Input, Text
 from slmm.web.api.models import Ok
-from slmm.web.openapi import Api
+from slmm.web.openapi import ON_RECORD, Api
 
-api = Api("evidence", "Whether what is stored is as it was stored")
+api = Api("evidence", "Whether what is stored is as it was stored", group=ON_RECORD)
 
 Link = Field(description="SHA-256 as 64 hexadecimal digits")
 

@@ -38,9 +38,9 @@ from slmm.web.api.history_models import (
     TrailOrLevels,
 )
 from slmm.web.api.models import UnitPath
-from slmm.web.openapi import UNIT_PROBLEMS, Api
+from slmm.web.openapi import UNIT_PROBLEMS, WHAT_WAS, Api
 
-api = Api("history", "What was: levels at any step, figures of periods, exports")
+api = Api("history", "What was: levels at any step, figures of periods, exports", group=WHAT_WAS)
 
 LEAST_HOURS, MOST_HOURS, USUAL_HOURS = 0.1, 48.0, 2.0
 USUAL_METRICS = "laeq,lmax,lmin"

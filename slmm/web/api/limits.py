@@ -34,9 +34,9 @@ from slmm.web.api.limit_models import (
     TemplatesAnswer,
 )
 from slmm.web.api.models import Ok, UnitPath
-from slmm.web.openapi import PLAIN_PROBLEMS, UNIT_PROBLEMS, Api
+from slmm.web.openapi import LIMITS, PLAIN_PROBLEMS, UNIT_PROBLEMS, Api
 
-api = Api("limits", "Limits, what is judged by them, and what they still allow")
+api = Api("limits", "Limits, what is judged by them, and what they still allow", group=LIMITS)
 
 MOST_STEPS = 5000
 _RECORD_PROBLEMS = (*UNIT_PROBLEMS, 500)

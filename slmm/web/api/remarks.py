@@ -14,9 +14,9 @@ from slmm.web.access import Role, caller
 from slmm.web.api.alerts import acting_as
 from slmm.web.api.models import UnitPath
 from slmm.web.api.record_models import NewRemark, RemarkAnswer, RemarkPath, RemarksAnswer, RemarksQuery
-from slmm.web.openapi import UNIT_PROBLEMS, Api
+from slmm.web.openapi import ON_RECORD, UNIT_PROBLEMS, Api
 
-api = Api("remarks", "Remarks on the record, and what is excluded from it")
+api = Api("remarks", "Remarks on the record, and what is excluded from it", group=ON_RECORD)
 
 _NOT_FOR_GUESTS = ("made_by", "withdrawn_by")
 """Who said it is nobody's business who was given a link."""

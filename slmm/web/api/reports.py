@@ -23,9 +23,9 @@ from slmm.web import context
 from slmm.web.api.fields import Text
 from slmm.web.api.models import UnitPath
 from slmm.web.api.record_models import MOST_ID
-from slmm.web.openapi import UNIT_PROBLEMS, Api
+from slmm.web.openapi import UNIT_PROBLEMS, WHAT_WAS, Api
 
-api = Api("reports", "A day, a week or a month on paper")
+api = Api("reports", "A day, a week or a month on paper", group=WHAT_WAS)
 
 PRESS = "slmm.press"
 HTML, PDF = "text/html", "application/pdf"

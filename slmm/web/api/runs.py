@@ -9,9 +9,9 @@ from slmm.times import timestamp, timestamp_or_none
 from slmm.web import context
 from slmm.web.api.models import UnitPath
 from slmm.web.api.record_models import RunAnswer, RunPath, RunsAnswer, SpanQuery
-from slmm.web.openapi import UNIT_PROBLEMS, Api
+from slmm.web.openapi import ON_RECORD, UNIT_PROBLEMS, Api
 
-api = Api("runs", "Measurements from start to stop")
+api = Api("runs", "Measurements from start to stop", group=ON_RECORD)
 
 
 def run_view(row: RunRow) -> dict[str, Any]:
