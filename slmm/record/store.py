@@ -138,6 +138,7 @@ class Store:
     def _close_within(self, seconds: float) -> bool:
         is_closed = False
         with gevent.Timeout(seconds, False):
+            self._readers.join()  # a question that is under way keeps the file open
             run_in(self._writer, self._close)
             for pool in (self._readers, self._writer):
                 pool.join()
@@ -166,7 +167,10 @@ class Store:
         """A connection of the calling thread; raises DiskTrouble when the record is closed."""
         if self._connection is None:
             raise DiskTrouble(f"the record at {self.path} is closed")
-        return self._connection.cursor()
+        try:
+            return self._connection.cursor()
+        except duckdb.Error as error:
+            raise DiskTrouble(f"the record at {self.path} is being closed: {error}") from error
 
     def _in_transaction(self, change: Callable[[Connection], T]) -> T:
         with self.cursor() as connection:

@@ -1,5 +1,6 @@
 """The record as a whole: from readings to minutes, hours, days and files, and through what goes wrong on the way."""
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -11,12 +12,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+import gevent
 import pytest
 
 from slmm import signals
 from slmm.acoustics.intervals import combine
 from slmm.acoustics.quality import Flag
 from slmm.emulator.sound import Scenario
+from slmm.errors import DiskTrouble
 from slmm.events import MinuteMade
 from slmm.record.frames import Source
 from slmm.record.office import RecordOffice
@@ -339,3 +342,24 @@ def test_nothing_is_fetched_from_outside_when_a_record_is_made(tmp_path: Path) -
     assert row == (False,)
     store.close()
     shutil.rmtree(tmp_path)
+
+
+def test_a_question_that_is_under_way_does_not_break_the_end(office: RecordOffice) -> None:
+    """Somebody asks until the record is closed, and is then told so."""
+    record_polls(office, simulate("m", 60.0))
+
+    def ask() -> int:
+        asked = 0
+        with contextlib.suppress(DiskTrouble):
+            while True:
+                office.store.read(lambda c: c.execute("select count(*) from range(2000000)").fetchone())
+                asked += 1
+        return asked
+
+    asking = [gevent.spawn(ask) for _ in range(4)]
+    gevent.sleep(0.2)
+    office.stop()
+    assert not office.store.is_open
+    assert all(greenlet.get(timeout=5) > 0 for greenlet in asking)
+    office.start()
+    assert office.trouble is None
