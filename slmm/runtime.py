@@ -34,9 +34,9 @@ from slmm.live.hub import Channel, Hub
 from slmm.nl43.connection import KeepAlive
 from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
-from slmm.record.alignment import ClockReading
-from slmm.record.evidence import Evidence
-from slmm.record.merge import CardMerge
+from slmm.record.card.alignment import ClockReading
+from slmm.record.card.merge import CardMerge
+from slmm.record.chain.evidence import Evidence
 from slmm.record.office import SETTLE, RecordOffice
 from slmm.record.runs import Runs
 from slmm.settings import Settings

@@ -21,13 +21,13 @@ from slmm.cli import store
 from slmm.cli.client import Answer, Service, ServiceError, address_options, default_url
 from slmm.cli.output import console, leave, plain, say, show_json, show_marked
 from slmm.errors import DiskTrouble, Invalid, SlmmError
-from slmm.record import readonly, verification
-from slmm.record.evidence import SOON_SEALED_S, check_minutes
+from slmm.record.chain import readonly, verification
+from slmm.record.chain.evidence import SOON_SEALED_S, check_minutes
+from slmm.record.chain.seals import Chain, Standing
+from slmm.record.chain.verification import Finding, Report, Verdict, What
 from slmm.record.office import FILE, LEVELS
 from slmm.record.partitions import Partitions
 from slmm.record.rollup import Rollup
-from slmm.record.seals import Chain, Standing
-from slmm.record.verification import Finding, Report, Verdict, What
 from slmm.settings import Settings
 from slmm.storage.database import Database, engine_options
 

@@ -18,9 +18,9 @@ from slmm.fleet.procedures import Ask, enable_ftp
 from slmm.fleet.supervisor import Fleet
 from slmm.fleet.transfers import CARD_TOP, Transfers
 from slmm.nl43.meter import Meter
-from slmm.record.alignment import ClockReading
-from slmm.record.cardfile import Fetched, is_wanted
-from slmm.record.merge import CardMerge, Merged
+from slmm.record.card.alignment import ClockReading
+from slmm.record.card.file import Fetched, is_wanted
+from slmm.record.card.merge import CardMerge, Merged
 from slmm.storage.board import StatusBoard
 from slmm.storage.models import RunRow
 from slmm.storage.runs import RunBook

@@ -26,7 +26,7 @@ from slmm.fleet.cardfetch import CardFetch
 from slmm.fleet.cardwishes import Wish, Wishes
 from slmm.fleet.operations import Operation, Operations
 from slmm.fleet.supervisor import Fleet
-from slmm.record.merge import CardMerge
+from slmm.record.card.merge import CardMerge
 from slmm.storage.devices import Roster
 from slmm.storage.models import RunRow
 from slmm.storage.runs import RunBook

@@ -15,9 +15,9 @@ from slmm.acoustics.periods import Period
 from slmm.errors import Invalid
 from slmm.events import Labels
 from slmm.limits.rows import Fixed, Rolling
+from slmm.record.chain.sealed_minutes import HOUR, hour_of, subject_of
+from slmm.record.chain.seals import Kind
 from slmm.record.history import MINUTE_S, History
-from slmm.record.sealed_minutes import HOUR, hour_of, subject_of
-from slmm.record.seals import Kind
 from slmm.record.store import SCHEMA_VERSION, Connection
 from slmm.record.summary import Summary
 from slmm.report.document import MOST_ROWS, DayRating, Keeping, Report, SealedBy, Versions, gaps_of

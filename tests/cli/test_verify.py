@@ -18,13 +18,13 @@ from click.testing import CliRunner
 
 from slmm import settings
 from slmm.cli import slmm
-from slmm.record.evidence import Evidence
+from slmm.record.chain.evidence import Evidence
 from slmm.record.office import RecordOffice
 from slmm.record.periods import Made
 from slmm.storage.database import Database
 from slmm.storage.upgrade import MIGRATIONS, upgrade
 from tests.cli.conftest import TOP
-from tests.record.sealed import HOUR, TEN, UNITS, minute, put
+from tests.record.chain.sealed import HOUR, TEN, UNITS, minute, put
 from tests.server import RunningServer
 
 NORTH, SOUTHERN = (f"record/levels/minutes/{unit}/2026-11-20.1.parquet" for unit in UNITS)

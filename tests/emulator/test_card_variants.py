@@ -13,7 +13,7 @@ from slmm.emulator.quirks import Quirks
 from slmm.emulator.sound import SCENARIOS
 from slmm.nl43.stored import StoredFile, StoredKind, file_kind, read_stored
 from slmm.nl43.stored_header import parse_header
-from slmm.record.alignment import ClockReading, JumpKind, align
+from slmm.record.card.alignment import ClockReading, JumpKind, align
 
 BEGAN = datetime(2025, 12, 23, 19, 40)  # noqa: DTZ001 - the meter has no zone
 BEGAN_AT = BEGAN.replace(tzinfo=UTC)

@@ -17,10 +17,10 @@ from slmm.acoustics.percentiles import Histogram
 from slmm.acoustics.quality import NO_FLAGS, Flag
 from slmm.limits.document import parse
 from slmm.record import periods
+from slmm.record.chain.seals import Chain, Kind, Stored
 from slmm.record.history import History, Keeping
 from slmm.record.office import RecordOffice
 from slmm.record.periods import Made
-from slmm.record.seals import Chain, Kind, Stored
 from slmm.report.document import Report
 from slmm.report.gather import Gatherer
 from slmm.report.press import Press

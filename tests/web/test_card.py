@@ -16,7 +16,7 @@ from slmm.app import create_app
 from slmm.emulator.process import RunningEmulator, running_emulator
 from slmm.events import ContactChange
 from slmm.fleet.cardsync import AFTER_END_S, CardSync
-from slmm.record.seals import Kind
+from slmm.record.chain.seals import Kind
 from slmm.settings import Settings
 from tests.conftest import FAST, FAST_EMULATOR, eventually
 from tests.web.conftest import BASE

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from slmm.record.seals import Kind, Stored
+from slmm.record.chain.seals import Kind, Stored
 from slmm.web.api.evidence import EvidenceAnswer, VerifyAnswer
-from tests.record.sealed import TEN
+from tests.record.chain.sealed import TEN
 from tests.web.conftest import BASE
 
 

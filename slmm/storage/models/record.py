@@ -142,7 +142,7 @@ class SealRow(Base):
     """Counts from 1 without a gap."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     kind: Mapped[str] = mapped_column(String(12))
-    """See ``slmm.record.seals.Kind``."""
+    """See ``slmm.record.chain.seals.Kind``."""
     subject: Mapped[str] = mapped_column(Text)
     """A path below the data directory, or the hour of the minutes."""
     size_bytes: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
@@ -152,4 +152,4 @@ class SealRow(Base):
     previous: Mapped[str] = mapped_column(String(64))
     link: Mapped[str] = mapped_column(String(64), unique=True)
     blocks: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """What finds the first changed byte, see ``slmm.record.fingerprint``; let go of with what it was made of."""
+    """What finds the first changed byte, see ``slmm.record.chain.fingerprint``; let go of with what it was made of."""

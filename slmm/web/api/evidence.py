@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from slmm.record.verification import Report
+from slmm.record.chain.verification import Report
 from slmm.times import timestamp, timestamp_or_none
 from slmm.web import context
 from slmm.web.api.fields import Input, Text

@@ -13,11 +13,12 @@ from slmm.acoustics.intervals import Span
 from slmm.acoustics.periods import Period
 from slmm.errors import Invalid
 from slmm.events import Labels
-from slmm.record import exports, sheets
+from slmm.record.exports import export as exports
+from slmm.record.exports import sheets
+from slmm.record.exports.sheets import Workshop
+from slmm.record.exports.tables import Style, Table
 from slmm.record.history import History, Keeping, Question, parse_metrics, parse_step
-from slmm.record.sheets import Workshop
 from slmm.record.summary import ALL_PARTS, MOST_COMPARED, WHOLE_DAY, Comparator, Summaries, Threshold
-from slmm.record.tables import Style, Table
 from slmm.storage.history import trail
 from slmm.storage.parcels import stream_file
 from slmm.storage.remarks import RemarkBook

@@ -13,15 +13,15 @@ import slmm.storage.models  # noqa: F401 - fills the metadata
 from slmm import signals
 from slmm.errors import DiskTrouble, Invalid
 from slmm.events import MinuteMade
-from slmm.record import verification
-from slmm.record.evidence import FILED_AFTER, SOON_SEALED_S, Evidence
+from slmm.record.chain import verification
+from slmm.record.chain.evidence import FILED_AFTER, SOON_SEALED_S, Evidence
+from slmm.record.chain.seals import Kind
+from slmm.record.chain.verification import Finding, Verdict, What
 from slmm.record.office import RecordOffice
 from slmm.record.periods import Made
-from slmm.record.seals import Kind
-from slmm.record.verification import Finding, Verdict, What
 from slmm.settings import Settings
 from slmm.storage.database import Base, Database
-from tests.record.sealed import HOUR, MINUTE, TEN, UNITS, minute, put
+from tests.record.chain.sealed import HOUR, MINUTE, TEN, UNITS, minute, put
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_broken_disk_does_not_stop_the_record(
     evidence: Evidence, office: RecordOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("slmm.record.evidence._fingerprint", _refuse)
+        broken.setattr("slmm.record.chain.evidence._fingerprint", _refuse)
         assert len(move(office)) == 2
         assert evidence.last_error is not None
         assert "cannot be read to be sealed" in evidence.last_error
@@ -238,7 +238,7 @@ def test_a_file_that_is_missing_or_has_another_name_or_nobody_knows_is_told(
     evidence.catch_up()
     north, south = sorted(move(office))
     evidence.let_go(TEN + FILED_AFTER + 3 * HOUR)
-    monkeypatch.setattr("slmm.record.evidence.SOON_SEALED_S", -60.0)
+    monkeypatch.setattr("slmm.record.chain.evidence.SOON_SEALED_S", -60.0)
     moved = north.rename(north.with_name("2026-11-21.1.parquet"))
     south.unlink()
     told = [found.text for found in findings(evidence)]

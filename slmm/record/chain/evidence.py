@@ -21,16 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from slmm import signals
 from slmm.errors import DiskTrouble, Invalid, SlmmError
 from slmm.events import MinuteMade
-from slmm.record import fingerprint, sealed_minutes, verification
-from slmm.record.fingerprint import Fingerprint
-from slmm.record.office import RecordOffice
-from slmm.record.partitions import Partition
-from slmm.record.periods import Made
-from slmm.record.rollup import Rollup
-from slmm.record.sealed_minutes import HOUR, HourPrint, hour_named, hour_of, subject_of
-from slmm.record.seals import Chain, Kind, Seal, Standing, Stored
-from slmm.record.store import Connection, Store
-from slmm.record.verification import (
+from slmm.record.chain import fingerprint, sealed_minutes, verification
+from slmm.record.chain.fingerprint import Fingerprint
+from slmm.record.chain.sealed_minutes import HOUR, HourPrint, hour_named, hour_of, subject_of
+from slmm.record.chain.seals import Chain, Kind, Seal, Standing, Stored
+from slmm.record.chain.verification import (
     CARD,
     LEVELS,
     Progress,
@@ -41,6 +36,11 @@ from slmm.record.verification import (
     hours_to_check,
     quiet,
 )
+from slmm.record.office import RecordOffice
+from slmm.record.partitions import Partition
+from slmm.record.periods import Made
+from slmm.record.rollup import Rollup
+from slmm.record.store import Connection, Store
 from slmm.settings import Settings
 from slmm.storage.database import Database
 

@@ -18,11 +18,11 @@ from slmm.acoustics.periods import Period
 from slmm.acoustics.windows import fixed_periods
 from slmm.errors import Invalid
 from slmm.events import Labels
-from slmm.record.frame_table import FrameTable, checked_levels
+from slmm.record.exports.frame_table import FrameTable, checked_levels
+from slmm.record.exports.tables import LINE_END, PeriodTable, Style, Table, about
 from slmm.record.history import History, check_span, percent_of
 from slmm.record.store import Store
 from slmm.record.summary import ALL_PARTS, Summaries
-from slmm.record.tables import LINE_END, PeriodTable, Style, Table, about
 
 FRAMES, SUMMARY = "frames", "summary"
 LENGTHS_S = {"minutes": 60, "hours": 3600, "days": 86_400}

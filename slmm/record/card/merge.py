@@ -19,14 +19,16 @@ from gevent.lock import BoundedSemaphore
 from slmm import signals
 from slmm.acoustics.intervals import Interval
 from slmm.events import MinuteMade
-from slmm.record import cardfile, originals, periods
-from slmm.record.alignment import ClockReading
-from slmm.record.cardbook import CardBook
-from slmm.record.cardfile import Fetched
-from slmm.record.cardledger import CardLedger
-from slmm.record.cardlive import LiveRecord
-from slmm.record.comparison import compare
-from slmm.record.mergefolder import Desk, FileWork, FolderMerge, Tally
+from slmm.record import periods
+from slmm.record.card import file as cardfile
+from slmm.record.card import originals
+from slmm.record.card.alignment import ClockReading
+from slmm.record.card.book import CardBook
+from slmm.record.card.comparison import compare
+from slmm.record.card.file import Fetched
+from slmm.record.card.folder import Desk, FileWork, FolderMerge, Tally
+from slmm.record.card.ledger import CardLedger
+from slmm.record.card.live import LiveRecord
 from slmm.record.minute import MINUTE
 from slmm.record.office import RecordOffice
 from slmm.record.periods import Made

@@ -14,11 +14,11 @@ from slmm.acoustics.intervals import Span
 from slmm.acoustics.levels import level_name
 from slmm.errors import Invalid
 from slmm.events import Labels
-from slmm.record.cells import Grid, value_sql
+from slmm.record.exports.cells import Grid, value_sql
+from slmm.record.exports.tables import LINE_END, Column, Kind, Place, Style, recorded
 from slmm.record.frames import Source, aware
 from slmm.record.history import History
 from slmm.record.store import LEVELS, Connection
-from slmm.record.tables import LINE_END, Column, Kind, Place, Style, recorded
 
 ROWS_AT_ONCE = 8000
 LONGEST_SLICE_S, SHORTEST_SLICE_S = 86_400.0, 60.0

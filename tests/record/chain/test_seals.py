@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 import slmm.storage.models  # noqa: F401 - fills the metadata
-from slmm.record.seals import FIRST, Chain, Kind, Seal, Standing, Stored, linked
+from slmm.record.chain.seals import FIRST, Chain, Kind, Seal, Standing, Stored, linked
 from slmm.storage.database import Base, Database
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

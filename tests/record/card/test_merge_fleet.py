@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from slmm.acoustics.intervals import combine
-from slmm.record.alignment import ClockReading
+from slmm.record.card.alignment import ClockReading
 from slmm.record.office import RecordOffice
 from slmm.settings import Settings
-from tests.record.bench import Bench, a_bench
-from tests.record.cards import Meter, Run, wandering
+from tests.record.card.bench import Bench, a_bench
+from tests.record.card.cards import Meter, Run, wandering
 
 METERS = 20
 DAY_S = 86_400

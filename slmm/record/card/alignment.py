@@ -19,7 +19,7 @@ import numpy as np
 
 from slmm.events import Levels
 from slmm.nl43.stored import StoredInterval
-from slmm.record.clocks import SLACK_S, STEP_SLACK_S, ClockReading, Piece, civil_clocks, read_clocks
+from slmm.record.card.clocks import SLACK_S, STEP_SLACK_S, ClockReading, Piece, civil_clocks, read_clocks
 
 __all__ = ["AlignedInterval", "Alignment", "ClockReading", "Jump", "JumpKind", "align"]
 

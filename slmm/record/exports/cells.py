@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
-from slmm.record.tables import Column, Kind
+from slmm.record.exports.tables import Column, Kind
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - on whatever clock the column has
 _EPOCH_DAYS = 25_569

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from slmm.events import Levels
-from slmm.record.alignment import ClockReading
+from slmm.record.card.alignment import ClockReading
+from slmm.record.card.merge import CardMerge, Merged
 from slmm.record.frames import Frame, Source, aware
-from slmm.record.merge import CardMerge, Merged
 from slmm.record.office import RecordOffice
 from slmm.settings import Settings
 from slmm.storage.database import Base, Database
 from slmm.storage.models import CardFileRow
-from tests.record.cards import Meter, Run, fetched
+from tests.record.card.cards import Meter, Run, fetched
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

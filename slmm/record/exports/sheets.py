@@ -24,11 +24,11 @@ from gevent.threadpool import ThreadPool
 from numpy.typing import NDArray
 
 from slmm.errors import DiskTrouble, Invalid
-from slmm.record.cells import Grid, letters
-from slmm.record.frame_table import FrameTable
+from slmm.record.exports.cells import Grid, letters
+from slmm.record.exports.frame_table import FrameTable
+from slmm.record.exports.tables import Column, Kind, Place, Table
 from slmm.record.frames import instants
 from slmm.record.store import Connection, Store
-from slmm.record.tables import Column, Kind, Place, Table
 from slmm.storage.threads import run_in
 
 logger = logging.getLogger(__name__)

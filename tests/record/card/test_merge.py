@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 from slmm import signals
 from slmm.acoustics.intervals import combine
 from slmm.events import MinuteMade
-from slmm.record.alignment import ClockReading
+from slmm.record.card.alignment import ClockReading
 from slmm.record.frames import Source
 from slmm.record.office import RecordOffice
 from slmm.settings import Settings
 from slmm.storage import runs
-from tests.record.bench import Bench, a_bench
-from tests.record.cards import MIDNIGHT, Meter, Run, wandering
+from tests.record.card.bench import Bench, a_bench
+from tests.record.card.cards import MIDNIGHT, Meter, Run, wandering
 
 HOUR = timedelta(hours=1)
 
@@ -284,8 +284,8 @@ from zoneinfo import ZoneInfo
 from slmm import settings
 from slmm.record.office import RecordOffice
 from slmm.storage import runs
-from tests.record.bench import a_bench
-from tests.record.cards import MIDNIGHT, Meter, Run, wandering
+from tests.record.card.bench import a_bench
+from tests.record.card.cards import MIDNIGHT, Meter, Run, wandering
 made = settings.load({}, None, data_dir=Path(sys.argv[1]))
 office = RecordOffice(made, lambda unit_id: ZoneInfo("Europe/Berlin"))
 office.start()

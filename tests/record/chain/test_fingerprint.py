@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from slmm.errors import Invalid
-from slmm.record.fingerprint import BLOCK_BYTES, Blocks, Difference, block_bytes_for, compare, of_file
+from slmm.record.chain.fingerprint import BLOCK_BYTES, Blocks, Difference, block_bytes_for, compare, of_file
 
 SIZE = 10_000
 """Two whole blocks and a part of a third."""

@@ -11,10 +11,10 @@ from typing import Any
 from slmm.nl43.listing import parse_file_name, parse_folder_name
 from slmm.nl43.stored import StoredFile, StoredInterval, StoredKind, file_kind, read_stored
 from slmm.nl43.stored_header import StoredHeader, parse_header
-from slmm.record.alignment import AlignedInterval
-from slmm.record.cardledger import Stretch, first_of, known
+from slmm.record.card.alignment import AlignedInterval
+from slmm.record.card.ledger import Stretch, first_of, known
+from slmm.record.card.originals import store_folder
 from slmm.record.frames import Frame, Source
-from slmm.record.originals import store_folder
 from slmm.storage.downloads import on_disk
 
 HEADER_ENDING = ".rnh"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from slmm.record.cardfile import Fetched
+from slmm.record.card.file import Fetched
 
 Floats = NDArray[np.float64]
 LP_HEADER = "Address,Start Time,Lp(Main),Leq(Main),Lmax(Main),Lmin(Main),Lpeak(Main),Over(Main),Under(Main)"

@@ -15,9 +15,9 @@ import numpy as np
 
 from slmm.events import Levels
 from slmm.nl43.stored import StoredInterval, StoredKind
-from slmm.record.alignment import ClockReading, align
-from slmm.record.cardledger import Stretch, seconds
-from slmm.record.placing import Certainty, cut_off_s
+from slmm.record.card.alignment import ClockReading, align
+from slmm.record.card.ledger import Stretch, seconds
+from slmm.record.card.placing import Certainty, cut_off_s
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Where along a block the clock counts as read."""

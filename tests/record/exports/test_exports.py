@@ -19,14 +19,14 @@ from slmm.acoustics.intervals import Span
 from slmm.acoustics.quality import Flag
 from slmm.errors import DiskTrouble, Invalid
 from slmm.events import Labels, Levels
-from slmm.record import frame_table, sheets
-from slmm.record.cells import Grid, letters
-from slmm.record.exports import FORMATS, Order, csv_pieces, table_of
+from slmm.record.exports import frame_table, sheets
+from slmm.record.exports.cells import Grid, letters
+from slmm.record.exports.export import FORMATS, Order, csv_pieces, table_of
+from slmm.record.exports.sheets import Workshop, write_parquet, write_xlsx
+from slmm.record.exports.tables import Kind, Style, Table, cell, quoted
 from slmm.record.frames import Frame, Source
 from slmm.record.office import RecordOffice
-from slmm.record.sheets import Workshop, write_parquet, write_xlsx
 from slmm.record.summary import Summaries
-from slmm.record.tables import Kind, Style, Table, cell, quoted
 from tests.record.past import NOON, record_polls, record_stream, simulate
 from tests.record.test_history import history_of, minutes, put
 
@@ -185,7 +185,7 @@ def test_an_over_range_minute_says_so(office: RecordOffice) -> None:
 
 def test_all_minutes_are_told_whatever_the_pieces(office: RecordOffice, monkeypatch: pytest.MonkeyPatch) -> None:
     put(office, minutes(NOON, [50.0 + number / 10 for number in range(50)]))
-    monkeypatch.setattr("slmm.record.tables.PERIODS_AT_ONCE", 7)
+    monkeypatch.setattr("slmm.record.exports.tables.PERIODS_AT_ONCE", 7)
     rows = rows_of(text_of(office, table(office, "minutes", metrics=("laeq",))))
     assert [float(row["laeq"]) for row in rows] == pytest.approx([50.0 + number / 10 for number in range(50)])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from slmm.record.comparison import best_shift_s, compare
+from slmm.record.card.comparison import best_shift_s, compare
 
 NOON = datetime(2025, 12, 23, 12, tzinfo=UTC)
 Series = NDArray[np.float64]

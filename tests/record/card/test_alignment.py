@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from slmm.events import Levels
 from slmm.nl43.stored import StoredInterval, StoredKind
-from slmm.record.alignment import Alignment, ClockReading, JumpKind, align
+from slmm.record.card.alignment import Alignment, ClockReading, JumpKind, align
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

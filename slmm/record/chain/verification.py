@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from slmm.errors import DiskTrouble, Invalid
-from slmm.record import fingerprint, originals, sealed_minutes
-from slmm.record.fingerprint import Blocks, Difference
+from slmm.record.card import originals
+from slmm.record.chain import fingerprint, sealed_minutes
+from slmm.record.chain.fingerprint import Blocks, Difference
+from slmm.record.chain.seals import Chain, Seal, Standing
 from slmm.record.periods import Made
-from slmm.record.seals import Chain, Seal, Standing
 from slmm.times import timestamp, timestamp_or_none
 
 LEVELS = PurePosixPath("record/levels")

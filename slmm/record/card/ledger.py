@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmm.nl43.stored import StoredInterval
-from slmm.record.alignment import ClockReading
-from slmm.record.placing import Certainty
+from slmm.record.card.alignment import ClockReading
+from slmm.record.card.placing import Certainty
 from slmm.record.store import Connection, Store
 
 SAME_WITHIN_S = 1.5

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from slmm.record.card.placing import Series
 from slmm.record.frames import Source
 from slmm.record.partitions import Partitions
-from slmm.record.placing import Series
 from slmm.record.store import Connection, Store
 
 LONGEST_STORED = timedelta(hours=24)

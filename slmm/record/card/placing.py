@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmm.nl43.stored import StoredInterval
-from slmm.record.alignment import AlignedInterval, Alignment, ClockReading, Jump, JumpKind, align
-from slmm.record.comparison import LEAST_SECONDS, best_shift_s
+from slmm.record.card.alignment import AlignedInterval, Alignment, ClockReading, Jump, JumpKind, align
+from slmm.record.card.comparison import LEAST_SECONDS, best_shift_s
 
 Series = tuple[NDArray[np.float64], NDArray[np.float64]]
 LiveOf = Callable[[datetime, datetime], Series]

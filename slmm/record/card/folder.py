@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from slmm.nl43.stored import StoredInterval, StoredKind
 from slmm.nl43.stored_header import StoredHeader
-from slmm.record import cardfile
-from slmm.record.alignment import AlignedInterval, ClockReading, JumpKind
-from slmm.record.cardfile import Fetched, Folder, ReadFile
-from slmm.record.cardledger import CardLedger, Stretch, known, seconds
-from slmm.record.cardlive import LiveRecord
+from slmm.record.card import file as cardfile
+from slmm.record.card.alignment import AlignedInterval, ClockReading, JumpKind
+from slmm.record.card.file import Fetched, Folder, ReadFile
+from slmm.record.card.ledger import CardLedger, Stretch, known, seconds
+from slmm.record.card.live import LiveRecord
+from slmm.record.card.placing import Anchor, Certainty, Placement, Series, cut_off_s, place, reading_of
+from slmm.record.card.skeleton import Block, block_of, blocks_of, readings_along, readings_of
 from slmm.record.historian import Historian
-from slmm.record.placing import Anchor, Certainty, Placement, Series, cut_off_s, place, reading_of
-from slmm.record.skeleton import Block, block_of, blocks_of, readings_along, readings_of
 from slmm.record.store import Connection, Store
 from slmm.storage.models import CardFileRow, RunRow
 from slmm.storage.runs import RunBook
