@@ -58,8 +58,8 @@ def query_members(spec: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                     yield method, path, parameter["name"]
 
 
-PROSE = {"note", "reason"}
-"""What people write about an alert may have several lines; it goes to no meter and into no header."""
+PROSE = {"note", "reason", "text"}
+"""What people write about an alert or a time may have several lines; it goes to no meter and into no header."""
 
 
 @pytest.mark.parametrize("evil", EVIL)
