@@ -163,14 +163,23 @@ class RecordOffice:
             )
             connection.execute("delete from frames where ends_at < ?", [before])
 
-        self.store.write(change)
+        try:
+            self.store.write(change)
+        except DiskTrouble as error:
+            logger.warning("what is on record stays as it came: %s", error)
 
     def move_days(self, now: datetime | None = None) -> list[Partition]:
-        """Put days that are over into files; which were written."""
+        """Put days that are over into files; which were written. On trouble the rest stays where it is."""
         moved: list[Partition] = []
-        if not self.store.is_open:
-            return moved
-        before = ((now or datetime.now(UTC)) - MOVE_AFTER).date()
+        if self.store.is_open:
+            try:
+                self._move_days(now or datetime.now(UTC), moved)
+            except DiskTrouble as error:
+                logger.warning("past days stay in the database: %s", error)
+        return moved
+
+    def _move_days(self, now: datetime, moved: list[Partition]) -> None:
+        before = (now - MOVE_AFTER).date()
         for kind in ("frames", "minutes"):
             for unit_id, day in self.store.read(
                 lambda connection, kind=kind: self.partitions.days_to_move(connection, kind, before)  # type: ignore[misc]
@@ -179,11 +188,12 @@ class RecordOffice:
                 if made is not None:
                     moved.append(made)
                     self.file_written(made, made.below(self.partitions.top))
-        return moved
 
     def prune(self, now: datetime) -> list[Partition]:
         """Remove the files that are older than their retention; which they were."""
-        gone = []
+        gone: list[Partition] = []
+        if not self.store.is_open:
+            return gone
         for kind, days in (
             ("frames", self._settings.record_frames_days),
             ("minutes", self._settings.record_minutes_days),

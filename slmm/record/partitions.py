@@ -7,6 +7,7 @@ ever changed. Times in the files are UTC, levels in dB.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from dataclasses import dataclass
@@ -143,8 +144,10 @@ class Partitions:
             unfinished.replace(path)
             _sync_folder(path.parent)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
             raise DiskTrouble(f"{path} cannot be written: {error.strerror or error}") from error
+        finally:
+            with contextlib.suppress(OSError):  # what is left of it is cleared away at the next start
+                unfinished.unlink(missing_ok=True)
         return made
 
     def _take_over(self, connection: Connection, made: Partition, number: int) -> bool:

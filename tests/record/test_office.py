@@ -270,6 +270,8 @@ def test_frames_wait_in_memory_while_the_disk_does_not_take_them(make_settings: 
     assert office.historian.pending == len(list(past.polls()))
     assert office.historian.last_error is not None
     assert office.problems()[0].startswith("nothing is recorded: ")
+    office.settle()
+    assert (office.move_days(), office.prune(NOON)) == ([], [])
     blocker.unlink()
     office.close_minutes(NOON + timedelta(minutes=3))
     assert office.trouble is None
@@ -363,3 +365,17 @@ def test_a_question_that_is_under_way_does_not_break_the_end(office: RecordOffic
     assert all(greenlet.get(timeout=5) > 0 for greenlet in asking)
     office.start()
     assert office.trouble is None
+
+
+def test_a_disk_that_takes_no_file_leaves_the_days_where_they_are(
+    office: RecordOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    record_polls(office, simulate("m", 130.0))
+    close_all(office, NOON + timedelta(minutes=2))
+    office.partitions.top.parent.mkdir(parents=True, exist_ok=True)
+    office.partitions.top.write_text("a file where the folder should be")
+    assert office.move_days(NOON + timedelta(days=3)) == []
+    assert "past days stay in the database" in caplog.text
+    assert len(office.rollup.minutes("m", NOON, NOON + HOUR)) == 2
+    office.partitions.top.unlink()
+    assert len(office.move_days(NOON + timedelta(days=3))) == 2
