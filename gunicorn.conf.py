@@ -12,6 +12,7 @@ backlog = 2048
 graceful_timeout = 10
 timeout = 30
 keepalive = 15
+limit_request_line = 8190  # the most there is: a page may name some hundred units in its address
 # A recycled or reloaded worker would overlap with the old one: two owners of one meter.
 max_requests = 0
 control_socket_disable = True

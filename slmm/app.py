@@ -9,11 +9,11 @@ from flask_sqlalchemy import SQLAlchemy
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from slmm import settings as settings_module
-from slmm import web
 from slmm.runtime import Runtime
 from slmm.settings import Settings
 from slmm.storage.database import Base, Database, engine_options, prepare_engine
 from slmm.web.openapi import StrictJson, new_app
+from slmm.web.registration import register
 
 TOP = Path(__file__).resolve().parent.parent
 MOST_BODY_BYTES = 1_000_000
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
         engine = bound.engine
     prepare_engine(engine)
     app.extensions["slmm"] = runtime or Runtime(settings, Database(engine))
-    web.register(app)
+    register(app)
     if hops := settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app

@@ -36,6 +36,7 @@ EXPECTED = {
     errors.Refused: (502, "device_refused"),
     errors.CommandError: (502, "device_refused"),
     errors.NotSupported: (409, "not_supported"),
+    errors.NotInstalled: (501, "not_installed"),
     errors.ParameterError: (502, "device_refused"),
     errors.DesignationError: (502, "device_refused"),
     errors.StatusError: (409, "wrong_state"),

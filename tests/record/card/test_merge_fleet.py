@@ -3,7 +3,7 @@
 What the cards hold has to be on record, each interval once, at its place and with its source; the levels are the truth.
 With Lp each 10 s, for time's sake; ``SLMM_TEST_STEPS`` times as often when it is set, so 10 for each second:
 
-    SLMM_TEST_STEPS=10 python -m pytest tests/record/test_merge_fleet.py
+    SLMM_TEST_STEPS=10 python -m pytest tests/record/card/test_merge_fleet.py
 """
 
 import os

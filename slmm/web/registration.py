@@ -1,0 +1,79 @@
+"""The web face: registers everything that answers HTTP."""
+
+from __future__ import annotations
+
+from flask_openapi3.openapi import OpenAPI
+
+from slmm.web import acknowledge, audit, context, gate, guard, limits, pages, problems, stream, websocket
+from slmm.web.api import (
+    accounts,
+    alerts,
+    audit_log,
+    backtests,
+    calibrations,
+    card,
+    channels,
+    cycles,
+    devices,
+    diagnostics,
+    evidence,
+    feeds,
+    files,
+    grants,
+    history,
+    incidents,
+    logs,
+    measurement,
+    meter_settings,
+    operations,
+    remarks,
+    reports,
+    runs,
+    system,
+)
+from slmm.web.api import limits as noise_limits
+
+
+def register(app: OpenAPI) -> None:
+    """Add guards, operations, pages and streams to *app*."""
+    problems.register(app)
+    context.register(app)
+    guard.register(app)
+    gate.register(app)
+    audit.register(app)
+    limits.register(app)
+    history.register(app)
+    reports.register(app)
+    for module in (
+        devices,
+        history,
+        feeds,
+        measurement,
+        cycles,
+        meter_settings,
+        files,
+        operations,
+        diagnostics,
+        logs,
+        system,
+        accounts,
+        grants,
+        audit_log,
+        alerts,
+        incidents,
+        noise_limits,
+        backtests,
+        channels,
+        runs,
+        remarks,
+        calibrations,
+        card,
+        evidence,
+        reports,
+    ):
+        app.register_api(module.api)
+    app.register_api(system.health_api)
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(acknowledge.blueprint)
+    stream.register(app)
+    websocket.register(app)
