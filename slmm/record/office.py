@@ -116,10 +116,11 @@ class RecordOffice:
         closed = 0
         try:
             while begin + MINUTE <= ready and closed < MOST_AT_ONCE:
-                made = self.rollup.close_minute(begin)
-                self._mark = begin = begin + MINUTE
+                end = min(floor(ready, MINUTE), floor(begin, SETTLE) + SETTLE)
+                made = self.rollup.close(begin, end)
+                closed += round((end - begin) / MINUTE)
+                self._mark = begin = end
                 self._tell(made)
-                closed += 1
                 if begin == floor(begin, SETTLE):
                     self._roll(begin)
         except DiskTrouble as error:
@@ -142,7 +143,7 @@ class RecordOffice:
         return self._mark
 
     def _tell(self, made: list[Made]) -> None:
-        for unit_id, interval in made:
+        for unit_id, interval in sorted(made, key=lambda each: each.interval.ends_at):
             signals.publish(signals.minute_made, MinuteMade(unit_id, interval.ends_at, interval))
 
     def _roll(self, until: datetime) -> None:

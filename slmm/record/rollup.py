@@ -57,24 +57,22 @@ class Rollup:
         )
         return None if row is None else row[0].replace(tzinfo=UTC)
 
-    def close_minute(self, starts_at: datetime) -> list[Made]:
-        """Make the minute that begins at *starts_at* for every unit that has frames in it; which were made."""
-        low, high = _window(starts_at, starts_at + MINUTE)
+    def close(self, begin: datetime, end: datetime) -> list[Made]:
+        """Make the minutes between two whole ones for every unit that has frames in them; in order of unit and time."""
+        low, high = _window(begin, end)
         rows = relation("frames")
 
         def question(connection: Connection) -> list[Made]:
             found = connection.execute(
                 f"select {_SELECTED} from {rows} where ends_at > ? and ends_at <= ? order by unit, ends_at", [low, high]
             ).fetchnumpy()
-            return self._made(found, [starts_at])
+            return self._made(found, _minutes_of(begin, end))
 
         made = self._store.read(question)
 
         def change(connection: Connection) -> None:
             periods.put(self._store, connection, "minutes", made)
-            connection.execute(
-                "insert or replace into marks values ('minutes', ?)", [(starts_at + MINUTE).replace(tzinfo=None)]
-            )
+            connection.execute("insert or replace into marks values ('minutes', ?)", [end.replace(tzinfo=None)])
 
         self._store.write(change)
         return made
@@ -107,7 +105,7 @@ class Rollup:
 
     def _remake_piece(self, unit_id: str, begin: datetime, end: datetime, ahead_s: float) -> list[Made]:
         low, high = _window(begin, end, ahead_s)
-        starts = [begin + MINUTE * number for number in range(round((end - begin) / MINUTE))]
+        starts = _minutes_of(begin, end)
 
         def question(connection: Connection) -> list[Made]:
             rows = self._partitions.relation(
@@ -221,6 +219,11 @@ def whole(parts: Sequence[Interval], starts_at: datetime, ends_at: datetime) -> 
         source=next(iter(sources)) if len(sources) == 1 else "mixed" if sources else "none",
         uncertainty_db=levels.uncertainty_db,
     )
+
+
+def _minutes_of(begin: datetime, end: datetime) -> list[datetime]:
+    """When each minute between two whole ones begins."""
+    return [begin + MINUTE * number for number in range(round((end - begin) / MINUTE))]
 
 
 def _window(begin: datetime, end: datetime, ahead_s: float = LOOK_AHEAD_S) -> tuple[datetime, datetime]:

@@ -21,7 +21,7 @@ from tests.server import RunningServer
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SEED = 20261121
 EXAMPLES = os.environ.get("SLMM_TEST_EXAMPLES")
-FEW = "3"
+FEW, FEWEST = "2", "1"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 STREAMS = "/events$"
 FAST = {
@@ -69,12 +69,13 @@ def test_every_answer_is_as_described(
         identity = ["--header", f"Authorization: Bearer {token['secret']}"]
 
     is_thorough = EXAMPLES is not None or (role, mode) in THOROUGH
+    few = FEW if is_thorough else FEWEST
     phases = "examples,coverage,fuzzing" if is_thorough else "fuzzing"
     tried = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"),
             *(f"{running.url}/openapi.json", "--exclude-path-regex", left_out, "--checks", CHECKS),
-            *("--phases", phases, "--seed", str(SEED), "--max-examples", EXAMPLES or FEW),
+            *("--phases", phases, "--seed", str(SEED), "--max-examples", EXAMPLES or few),
             *("--workers", "1", "--continue-on-failure", "--warnings", "off", *identity),
         ],
         env={**os.environ, "NO_COLOR": "1", "COLUMNS": "120"},
@@ -85,5 +86,5 @@ def test_every_answer_is_as_described(
     )
 
     assert tried.returncode == 0, "\n".join(line[:300] for line in tried.stdout.splitlines()[-200:])
-    assert int(re.findall(r"(\d+) generated", tried.stdout)[0]) > (1000 if is_thorough else 200)
+    assert int(re.findall(r"(\d+) generated", tried.stdout)[0]) > (1000 if is_thorough else 130)
     assert "Traceback" not in running.log.read_text()
