@@ -303,7 +303,10 @@ def test_the_ends_of_a_day_of_seconds_are_whole_milliseconds() -> None:
 def test_whatever_the_clock_does_rows_stay_in_order_and_are_as_many(
     every_s: float, digits: int, ahead_s: float, phase_s: float, breaks: list[tuple[int, float, float]]
 ) -> None:
-    """With the clock read in every piece and no step too small to be seen, all rows are where they were."""
+    """With the clock read in every piece and no step too small to be seen, all rows are where they were.
+
+    Not so where the clock is set in a pause, which hides a part of the step, or after a piece of a few seconds.
+    """
     at, truth, aheads = utc(2025, 12, 23, 18) + phase_s * SECOND, [], []
     for count, step_s, pause_s in [*breaks, (10, 0.0, 0.0)]:
         pieces = steady(at, count, every_s)
@@ -317,6 +320,7 @@ def test_whatever_the_clock_does_rows_stay_in_order_and_are_as_many(
     aligned = align(rows, UTC, readings)
     assert len(aligned.intervals) == len({(row.address, row.starts) for row in rows})
     steps = [abs(math.floor(step_s)) for _, step_s, _ in breaks]
-    if all(step_s > 20.0 for step_s in steps) and all(count * every_s >= 10.0 for count, _, _ in breaks):
-        assert worst_s(aligned, truth) <= 4.0, "a pause of 3 s as the clock is set cannot be told from the step"
+    is_plain = all(count * every_s >= 30.0 and pause_s < 1.0 for count, _, pause_s in breaks)
+    if is_plain and all(step_s > 20.0 for step_s in steps):
+        assert worst_s(aligned, truth) <= 4.0
     assert all(interval.stored in rows for interval in aligned.intervals)
