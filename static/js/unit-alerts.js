@@ -10,21 +10,29 @@ export class UnitAlerts {
     this.strip = document.getElementById("unit-alerts"); // only for those who may see alerts
     this.list = document.getElementById("unit-alert-list");
     this.events = new Map();
+    this.heard = new Map(); // since the last list was asked for, which may be older than they are
     this.clock = new ZoneClock(); // the browser's zone, as in the chart below
   }
 
   async load() {
     if (!this.strip) return;
+    const heard = (this.heard = new Map());
     const { events } = await call(this.path);
     this.events = new Map(events.map((event) => [event.id, event]));
+    for (const event of heard.values()) this.take(event);
     this.draw();
   }
 
   hear({ event }) {
     if (!this.strip) return;
+    this.heard.set(event.id, event);
+    this.take(event);
+    this.draw();
+  }
+
+  take(event) {
     if (isOpen(event)) this.events.set(event.id, event);
     else this.events.delete(event.id);
-    this.draw();
   }
 
   draw() {
