@@ -100,7 +100,13 @@ function built() {
   entry.uncertainty = element("span", "limit-uncertainty", figure);
   entry.margin = element("span", "limit-margin", figure);
   entry.allowance = element("p", "limit-allowance", item);
-  entry.meter = Object.assign(element("meter", "", entry.allowance), { min: 0, max: 100 });
+  entry.meter = Object.assign(element("meter", "", entry.allowance), {
+    min: 0,
+    max: 100,
+    low: 75, // green up to here, amber up to high, then red
+    high: 99,
+    optimum: 0,
+  });
   entry.used = element("span", "limit-used", entry.allowance);
   for (const name of LINES) entry[name] = element("p", `limit-${name}`, item);
   entry.old = element("p", "limit-old", item);
