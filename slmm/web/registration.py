@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3.openapi import OpenAPI
 
-from slmm.web import acknowledge, audit, context, gate, guard, limits, pages, problems, stream, websocket
+from slmm.web import acknowledge, audit, context, gate, guard, limits, modules, problems, stream, websocket, words
 from slmm.web.api import (
     accounts,
     alerts,
@@ -32,11 +32,18 @@ from slmm.web.api import (
     system,
 )
 from slmm.web.api import limits as noise_limits
+from slmm.web.pages import entry, inbox, live, reference, roster
+from slmm.web.pages.blueprint import blueprint as pages
+
+_PAGES = (entry, inbox, live, reference, roster)
+"""Imported for the views they add to the blueprint."""
 
 
 def register(app: OpenAPI) -> None:
     """Add guards, operations, pages and streams to *app*."""
     problems.register(app)
+    words.register(app)
+    modules.register(app)
     context.register(app)
     guard.register(app)
     gate.register(app)
@@ -73,7 +80,7 @@ def register(app: OpenAPI) -> None:
     ):
         app.register_api(module.api)
     app.register_api(system.health_api)
-    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(pages)
     app.register_blueprint(acknowledge.blueprint)
     stream.register(app)
     websocket.register(app)

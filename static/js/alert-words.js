@@ -106,34 +106,6 @@ export function period(event, clock, nowMs) {
   return `${clock.moment(begin)} to ${end} ${clock.zone}, ${lasted}`;
 }
 
-// Times in one zone, which they name: that of the site, or of the browser where the site has none.
-export class ZoneClock {
-  constructor(zone) {
-    const format = (options) => new Intl.DateTimeFormat([], { ...options, hourCycle: "h23", timeZone: zone || undefined });
-    this.dates = format({ dateStyle: "medium" });
-    this.times = format({ timeStyle: "medium" });
-    this.moments = format({ dateStyle: "medium", timeStyle: "medium" });
-    this.minutes = format({ dateStyle: "medium", timeStyle: "short" });
-    this.zone = this.dates.resolvedOptions().timeZone;
-  }
-
-  day(stamp) {
-    return this.dates.format(Date.parse(stamp));
-  }
-
-  time(stamp) {
-    return this.times.format(Date.parse(stamp));
-  }
-
-  moment(stamp) {
-    return this.moments.format(Date.parse(stamp));
-  }
-
-  minute(stamp) {
-    return this.minutes.format(Date.parse(stamp));
-  }
-}
-
 // Red before amber, unacknowledged before acknowledged, then the newest first.
 export function byUrgency(a, b) {
   const rank = (event) => (event.severity === "red" ? 0 : 2) + (event.acknowledged_at ? 1 : 0);

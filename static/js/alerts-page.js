@@ -6,11 +6,12 @@ import { AlertBadge } from "./alert-badge.js";
 import { arrange, Entry } from "./alert-entry.js";
 import { Snoozes, showChannels } from "./alert-quiet.js";
 import { Story } from "./alert-story.js";
-import { byTime, byUrgency, isOpen, isUnacknowledged, ZoneClock } from "./alert-words.js";
+import { byTime, byUrgency, isOpen, isUnacknowledged } from "./alert-words.js";
 import { call } from "./api.js";
 import { showLink } from "./link.js";
 import { SlmmClient } from "./slmm-client.js";
 import { ServerClock } from "./store.js";
+import { ZoneClock } from "./zone.js";
 
 const MOST_OPEN = 1000;
 const PAGE = 20;

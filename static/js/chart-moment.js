@@ -1,6 +1,6 @@
 // ?at=<RFC 3339>: the chart around a moment of the past, as far as the trail reaches, and the way back to live.
 
-import { ZoneClock } from "./alert-words.js";
+import { ZoneClock } from "./zone.js";
 
 const MOMENT_WINDOW_S = 1800;
 const TRAIL_H = 48;

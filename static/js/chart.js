@@ -1,14 +1,10 @@
 // The live chart: two lines over time, a fixed decibel scale, gaps as gaps.
 
 import uPlot from "../vendor/uplot-1.6.32/uPlot.esm.js";
+import { colour, onColours } from "./colours.js";
 
 const LOW_DB = 30;
 const HIGH_DB = 100;
-const dark = matchMedia("(prefers-color-scheme: dark)");
-
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
 
 // 30–100 dB; wider only when the data leave it, in steps of 10 dB, so that the picture keeps still.
 function levelRange(_, low, high) {
@@ -35,7 +31,7 @@ export class LevelChart {
     this.onPoint = () => {};
     this.build();
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(place);
-    dark.addEventListener("change", () => this.build());
+    onColours(() => this.build());
   }
 
   get window() {

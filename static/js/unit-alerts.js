@@ -1,7 +1,8 @@
 // The open alerts of one unit, in a strip under the verdict.
 
-import { byUrgency, isOpen, period, ruleName, sentence, severity, state, ZoneClock } from "./alert-words.js";
+import { byUrgency, isOpen, period, ruleName, sentence, severity, state } from "./alert-words.js";
 import { call } from "./api.js";
+import { ZoneClock } from "./zone.js";
 
 export class UnitAlerts {
   constructor(unitId, now) {

@@ -1,6 +1,6 @@
 // Where the limits of one unit stand: verdict in words, level, margin and allowance; told by the event stream.
 
-import { ZoneClock } from "./alert-words.js";
+import { ZoneClock } from "./zone.js";
 import { call } from "./api.js";
 import { age } from "./format.js";
 import * as words from "./limit-words.js";

@@ -36,6 +36,7 @@ def test_a_person_sets_up_logs_out_and_comes_back_to_the_page_they_wanted(
         browser.fill(f"[name={name}]", str(value))
     browser.click("#add-form button")
     browser.until("document.querySelectorAll('.tile').length === 1")
+    browser.click("#look summary")
     browser.click("#logout")
     browser.until("location.pathname === '/login'")
     browser.open(f"{guarded.url}/unit/north")

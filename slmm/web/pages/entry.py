@@ -1,57 +1,16 @@
-"""Server-rendered pages: all units, one unit, the inbox, and the description of the interface."""
+"""How people come in: login, the first account, and share links."""
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from slmm.errors import NotFound
 from slmm.web import context
-from slmm.web.access import caller, role
+from slmm.web.access import role
 from slmm.web.gate import SHARE_COOKIE
 from slmm.web.limits import SHARES, limited
-
-blueprint = Blueprint("pages", __name__)
-
-
-@blueprint.app_context_processor
-def _for_templates() -> dict[str, object]:
-    return {"caller": caller()}
-
-
-@blueprint.get("/")
-@role("guest")
-def fleet() -> str:
-    """Every unit at a glance."""
-    return render_template("fleet.html")
-
-
-@blueprint.get("/roster")
-@role("guest")
-def roster() -> Response:
-    """0.4.0 had the units here."""
-    return redirect(url_for("pages.fleet"))
-
-
-@blueprint.get("/unit/<unit_id>")
-@role("guest")
-def unit(unit_id: str) -> str:
-    """One unit, live."""
-    return render_template("unit.html", device=context.device(unit_id))
-
-
-@blueprint.get("/alerts")
-@role("viewer")
-def alerts() -> str:
-    """The inbox: what is open, what was, and what to do about it."""
-    return render_template("alerts.html")
-
-
-@blueprint.get("/docs")
-@role("public")
-def docs() -> str:
-    """The REST interface, to read and to try."""
-    return render_template("docs.html")
+from slmm.web.pages.blueprint import blueprint
 
 
 @blueprint.get("/login")
@@ -69,7 +28,7 @@ def login() -> Response:
 def setup() -> Response:
     """The first account, with the code from the log of the service."""
     if context.runtime().setup_code is None:
-        return redirect(url_for("pages.fleet"))
+        return redirect(url_for("pages.wall"))
     return make_response(render_template("setup.html"))
 
 
@@ -81,7 +40,7 @@ def share(secret: str) -> Response:
     found = context.runtime().shares.find(secret)
     if found is None:
         raise NotFound("this link is unknown, has expired or was revoked; ask whoever sent it for a new one")
-    answer = redirect(url_for("pages.fleet"))
+    answer = redirect(url_for("pages.wall"))
     answer.set_cookie(
         SHARE_COOKIE, secret, expires=found.expires_at, httponly=True, secure=request.is_secure, samesite="Lax"
     )
