@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Error, Page, sync_playwright
@@ -22,6 +23,15 @@ ARGUMENTS = [
 ]
 
 
+AXE = Path(__file__).with_name("vendor") / "axe-core-4.14.1" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+CSP_REPORTS = """
+    window.cspReports = [];
+    addEventListener("securitypolicyviolation", (event) =>
+      window.cspReports.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+"""
+
+
 class Driver:
     """One page and what went wrong on it."""
 
@@ -30,6 +40,7 @@ class Driver:
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._console)
+        page.add_init_script(CSP_REPORTS)
 
     def _console(self, message: Any) -> None:
         # The browser itself logs answers that are no success; the page is expected to live with them.
@@ -98,6 +109,21 @@ class Driver:
     def hover(self, selector: str) -> None:
         """Put the pointer on the middle of an element."""
         self.page.hover(selector)
+
+    def axe(self) -> list[str]:
+        """What axe-core finds wrong with the page for people with disabilities: rule, help, and where."""
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("async (tags) => (await axe.run(document, { runOnly: tags })).violations", RULES)
+        return [
+            f"{each['id']} ({each['help']}): {node['target']} {node.get('failureSummary', '')}"
+            for each in found
+            for node in each["nodes"]
+        ]
+
+    def csp_reports(self) -> list[str]:
+        """What the present page tried and the Content-Security-Policy refused."""
+        reports: list[str] = self.page.evaluate("window.cspReports")
+        return reports
 
     def complaints(self) -> list[str]:
         """Errors of the page since the last call."""
