@@ -28,7 +28,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 CSP_REPORTS = """
     window.cspReports = [];
     addEventListener("securitypolicyviolation", (event) =>
-      window.cspReports.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+      window.cspReports.push(`${event.violatedDirective}: ${event.blockedURI} at ${event.sourceFile}`));
 """
 
 
