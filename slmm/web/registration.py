@@ -32,10 +32,10 @@ from slmm.web.api import (
     system,
 )
 from slmm.web.api import limits as noise_limits
-from slmm.web.pages import entry, inbox, live, reference, roster
+from slmm.web.pages import admin, entry, inbox, live, reference, roster
 from slmm.web.pages.blueprint import blueprint as pages
 
-_PAGES = (entry, inbox, live, reference, roster)
+_PAGES = (admin, entry, inbox, live, reference, roster)
 """Imported for the views they add to the blueprint."""
 
 

@@ -13,7 +13,7 @@ from slmm.web.access import needed_role
 from tests.web.conftest import BASE
 
 PORTAL = "https://portal.example.org"
-PAGES = {f"pages.{name}" for name in ("wall", "roster", "unit", "alerts", "docs", "login", "setup", "share")}
+PAGES = {f"pages.{name}" for name in ("wall", "roster", "unit", "alerts", "docs", "login", "setup", "share", "admin")}
 PAGES |= {"acknowledge.show_incident", "acknowledge.acknowledge_incident"}
 DESCRIBED_ELSEWHERE = {"static", "health.openapi_json", *PAGES}
 

@@ -6,7 +6,7 @@ from flask import Blueprint, request
 
 from slmm.web import context
 from slmm.web.access import caller
-from slmm.web.pages.navigation import links, unit_links
+from slmm.web.pages.navigation import admin_links, links, unit_links
 
 THEME_COOKIE = "slmm_theme"
 THEMES = ("auto", "light", "dark")
@@ -22,5 +22,6 @@ def _for_templates() -> dict[str, object]:
         "theme": theme if theme in THEMES else "auto",
         "navigation": links,
         "unit_navigation": unit_links,
+        "admin_navigation": admin_links,
         "service_zone": context.runtime().settings.timezone,
     }

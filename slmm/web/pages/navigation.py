@@ -40,6 +40,21 @@ UNIT_PAGES = {
     "pages.unit_diagnosis": "Diagnosis",
 }
 
+ADMIN_PAGES = {
+    "pages.admin": "Overview",
+    "pages.admin_users": "Users",
+    "pages.admin_tokens": "Tokens",
+    "pages.admin_shares": "Share links",
+    "pages.admin_channels": "Channels",
+    "pages.admin_limits": "Limits",
+    "pages.admin_retention": "Retention",
+    "pages.admin_backup": "Backup",
+    "pages.admin_logs": "Logs",
+    "pages.admin_system": "System",
+    "pages.admin_audit": "Audit",
+    "pages.account": "Own account",
+}
+
 
 def _may_see(endpoint: str) -> bool:
     view = current_app.view_functions.get(endpoint)
@@ -56,6 +71,15 @@ def links() -> list[Link]:
     return [
         Link(url_for(endpoint), gettext(text), endpoint, _is_here(endpoint))
         for endpoint, text in PAGES.items()
+        if _may_see(endpoint)
+    ]
+
+
+def admin_links() -> list[Link]:
+    """What the visitor may see of the administration."""
+    return [
+        Link(url_for(endpoint), gettext(text), endpoint, request.endpoint == endpoint)
+        for endpoint, text in ADMIN_PAGES.items()
         if _may_see(endpoint)
     ]
 
