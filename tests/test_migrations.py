@@ -169,7 +169,7 @@ def test_rebuilding_a_table_keeps_the_rows_that_refer_to_it(
     add_step(
         one_more_step,
         "with op.batch_alter_table('nl43_config', recreate='always') as batch:",
-        "    batch.add_column(sa.Column('site', sa.Text()))",
+        "    batch.add_column(sa.Column('colour', sa.Text()))",
     )
     migrate(engine, tmp_path, one_more_step)
     with engine.connect() as connection:

@@ -41,6 +41,13 @@ class Device:
     is_active: bool = True
     timezone: str | None = None
     """IANA zone the meter's clock shows; None means that of the service."""
+    name: str | None = None
+    """What people call it."""
+    site: str | None = None
+    latitude: float | None = None
+    """Degrees north (WGS 84), -90 to 90; known with the longitude or not at all."""
+    longitude: float | None = None
+    """Degrees east, -180 to 180."""
 
 
 _COLUMNS = tuple(column.name for column in dataclasses.fields(Device))

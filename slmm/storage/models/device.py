@@ -31,6 +31,11 @@ class DeviceRow(Base):
     is_active: Mapped[bool]
     timezone: Mapped[str | None] = mapped_column(String(64))
     """IANA zone the meter's clock shows; null means that of the service."""
+    name: Mapped[str | None] = mapped_column(String(80))
+    """What people call it."""
+    site: Mapped[str | None] = mapped_column(String(80))
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
 
 
 class StatusRow(Base):

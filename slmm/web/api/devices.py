@@ -23,7 +23,7 @@ from slmm.web.api.models import (
     StatusInput,
     UnitPath,
 )
-from slmm.web.api.views import config_view, has_been_heard_of, status_view
+from slmm.web.api.views import config_view, has_been_heard_of, shared_view, status_view
 from slmm.web.openapi import DEVICE_PROBLEMS, PLAIN_PROBLEMS, UNIT_PROBLEMS, Api
 
 api = Api("devices", "Units: roster, configuration and state")
@@ -39,7 +39,7 @@ def read_roster() -> dict[str, Any]:
     devices = []
     for unit_id in visible(device.unit_id for device in runtime.roster.all()):
         device, status = runtime.roster.get(unit_id), runtime.board.status(unit_id)
-        config = {"unit_id": unit_id, "is_active": device.is_active} if is_guest else config_view(device)
+        config = shared_view(device) if is_guest else config_view(device)
         shown = status_view(status, for_guest=is_guest) if has_been_heard_of(status) else None
         devices.append({**config, "status": shown})
     return {"status": "ok", "devices": devices, "total": len(devices)}
@@ -48,7 +48,7 @@ def read_roster() -> dict[str, Any]:
 @api.route_for("post", "/roster", needs="operator", answer=ConfigAnswer, problems=(409, *PLAIN_PROBLEMS))
 def create_device(body: NewDevice) -> dict[str, Any]:
     """Take on a unit."""
-    device = Device(**body.model_dump(exclude_none=True))
+    device = Device(**body.changes())
     context.runtime().roster.add(device)
     return {"status": "ok", "message": f"{device.unit_id} is on the roster", "data": config_view(device)}
 
@@ -63,7 +63,7 @@ def read_config(path: UnitPath) -> dict[str, Any]:
 def write_config(path: UnitPath, body: ConfigInput) -> dict[str, Any]:
     """Change a unit's configuration, or take the unit on."""
     roster = context.runtime().roster
-    changes = body.model_dump(exclude_none=True)
+    changes = body.changes()
     if path.unit_id in roster:
         device = replace(roster.get(path.unit_id), **changes)
     elif "host" in changes:

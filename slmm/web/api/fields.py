@@ -68,11 +68,19 @@ def _zone(value: str) -> str:
     return value
 
 
+def _fact(value: str) -> str | None:
+    return value.strip() or None
+
+
 UnitId = Annotated[str, AfterValidator(_unit_id), Field(json_schema_extra={"pattern": f"^{UNIT_ID.pattern}$"})]
 Host = Annotated[str, AfterValidator(_host)]
 Text = Annotated[str, AfterValidator(_printable)]
 Prose = Annotated[str, AfterValidator(_prose)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_printable), AfterValidator(_zone)]
+Fact = Annotated[str, Field(max_length=80), AfterValidator(_printable), AfterValidator(_fact)]
+"""A few words about a unit; blanks alone are none."""
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time, such as 22:00")]
 PollInterval = Annotated[int, Field(ge=30, le=21_600, description="Seconds")]

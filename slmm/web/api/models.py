@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from slmm.web.api.fields import Host, Input, Level, PollInterval, Port, PushedLevel, Text, UnitId, Zone
+from slmm.web.api.fields import (
+    Fact,
+    Host,
+    Input,
+    Latitude,
+    Level,
+    Longitude,
+    PollInterval,
+    Port,
+    PushedLevel,
+    Text,
+    UnitId,
+    Zone,
+)
 
 
 class UnitPath(BaseModel):
@@ -15,8 +28,15 @@ class UnitPath(BaseModel):
     unit_id: UnitId = Field(description="1–64 letters, digits, '.', '_' or '-', not beginning with '_' or '.'")
 
 
+FACTS = ("name", "site", "latitude", "longitude")
+"""What a unit need not have: null takes it away."""
+
+
 class ConfigInput(Input):
-    """A change of a unit's configuration: members left out or null stay as they are."""
+    """A change of a unit's configuration: members left out stay as they are.
+
+    So do those that are null, except name, site, latitude and longitude, which null takes away.
+    """
 
     host: Host | None = None
     tcp_port: Port | None = None
@@ -30,6 +50,23 @@ class ConfigInput(Input):
     poll_interval_seconds: PollInterval | None = None
     monitor_enabled: bool | None = None
     timezone: Zone | None = Field(None, description="The IANA zone the meter's clock shows; else that of the service")
+    name: Fact | None = Field(None, description="What people call it")
+    site: Fact | None = Field(None, description="Where it stands, in words")
+    latitude: Latitude | None = Field(None, description="Degrees north (WGS 84), together with longitude")
+    longitude: Longitude | None = Field(None, description="Degrees east")
+
+    @model_validator(mode="after")
+    def _is_whole_position(self) -> ConfigInput:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude go together: give both or neither")
+        if len({"latitude", "longitude"} & self.model_fields_set) == 1:
+            raise ValueError("latitude and longitude are taken away together: give null for both")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """What this changes, by the name of the member."""
+        given = self.model_dump(include=self.model_fields_set)
+        return {name: value for name, value in given.items() if value is not None or name in FACTS}
 
 
 class NewDevice(ConfigInput):
@@ -136,6 +173,10 @@ class Config(BaseModel):
     monitor_enabled: bool
     is_active: bool
     timezone: str | None
+    name: str | None
+    site: str | None
+    latitude: float | None
+    longitude: float | None
 
 
 class RosterEntry(Config):
@@ -150,6 +191,7 @@ class SharedEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     unit_id: str
+    name: str | None
     is_active: bool
     status: Status | None
 

@@ -20,6 +20,11 @@ def config_view(device: Device) -> dict[str, Any]:
     return view
 
 
+def shared_view(device: Device) -> dict[str, Any]:
+    """What somebody with a share link gets to know of a unit: no address, no place."""
+    return {"unit_id": device.unit_id, "name": device.name, "is_active": device.is_active}
+
+
 _NOT_FOR_GUESTS = ("last_error", "raw_payload", "held_by", "verdict")
 """What may tell addresses, or is nobody's business who was given a link."""
 
