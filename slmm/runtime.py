@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import IO
 from zoneinfo import ZoneInfo
 
-from apscheduler.schedulers.gevent import GeventScheduler
-
 from slmm.alerts.backtest import BackTester
 from slmm.alerts.limitwatch import LimitWatch
 from slmm.alerts.office import AlertOffice
@@ -30,15 +28,20 @@ from slmm.fleet.pacing import AlertDemand, Cadences
 from slmm.fleet.procedures import fingerprint
 from slmm.fleet.supervisor import Fleet
 from slmm.fleet.transfers import CardOptions, Transfers
-from slmm.live.hub import Channel, Hub
+from slmm.hublag import HubLag
+from slmm.live.audience import Channel
+from slmm.live.hub import Hub
+from slmm.logs import LogRing
 from slmm.nl43.connection import KeepAlive
 from slmm.nl43.ftp import CardTimes
 from slmm.nl43.link import LinkTimes
 from slmm.record.card.alignment import ClockReading
 from slmm.record.card.merge import CardMerge
 from slmm.record.chain.evidence import Evidence
+from slmm.record.last_hour import LastHour
 from slmm.record.office import SETTLE, RecordOffice
 from slmm.record.runs import Runs
+from slmm.schedule import Schedule
 from slmm.settings import Settings
 from slmm.storage import retention, upgrade
 from slmm.storage.accounts import Accounts
@@ -139,6 +142,7 @@ class Runtime:
         self.alerts = AlertOffice(settings, database, self.roster, self.board, self.hub.recent)
         self.alerts.engine.demand_changed = self._alert_demand_changed
         self.record = RecordOffice(settings, self.zone_of)
+        self.last_hour = LastHour(self.record)
         self.evidence = Evidence(settings, database, self.record)
         self.record.file_written = self.evidence.seal_partition
         self.device_log = DeviceLog(database)
@@ -179,7 +183,9 @@ class Runtime:
         """What the first account is made with; None when there is one, or none is needed."""
         self._secret_box: SecretBox | None = None
         self._lock: IO[str] | None = None
-        self._scheduler: GeventScheduler | None = None
+        self.log_ring = LogRing()
+        self.hub_lag = HubLag()
+        self.schedule = Schedule()
 
     def _watchers_changed(self, channel: Channel, unit_id: str, count: int) -> None:
         """The hub tells how many follow a channel of a unit; two of them have the meter read."""
@@ -211,6 +217,7 @@ class Runtime:
 
     def start(self) -> None:
         """Own the data directory, migrate, restore, then read meters."""
+        self.log_ring.begin()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")
@@ -231,7 +238,8 @@ class Runtime:
         self.device_log.start()
         self.alerts.start(self._secret_box)
         self.limits.start()
-        self._start_scheduler()
+        self._start_schedule()
+        self.hub_lag.start()
         self.fleet.start()
         self.card_sync.start()
         self.started_at = datetime.now(UTC)
@@ -248,9 +256,8 @@ class Runtime:
         self.fleet.stop()
         self.limits.stop()
         self.alerts.stop()
-        if self._scheduler:
-            self._scheduler.shutdown(wait=False)
-            self._scheduler = None
+        self.schedule.stop()
+        self.hub_lag.stop()
         self.hub.stop()
         self.runs.stop()
         self.recorder.stop()
@@ -261,6 +268,7 @@ class Runtime:
         self.database.close()
         self._release_lock()
         logger.info("stopped in %.1f s", time.monotonic() - began_s)
+        self.log_ring.end()
 
     @property
     def secret_box(self) -> SecretBox:
@@ -308,28 +316,21 @@ class Runtime:
         logger.debug("pruned %d trail rows", removed)
         return removed
 
-    def _start_scheduler(self) -> None:
-        self._scheduler = GeventScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300}
-        )
-        self._scheduler.add_job(
-            self.prune, "interval", seconds=PRUNE_EVERY.total_seconds(), next_run_time=datetime.now(UTC)
-        )
-        self._scheduler.add_job(self.device_log.flush, "interval", seconds=LOG_EVERY_S)
-        self._scheduler.add_job(self.alerts.inbox.expire_shelves, "interval", seconds=SHELVES_EVERY_S)
-        self._scheduler.add_job(self.record.close_minutes, "interval", seconds=MINUTES_EVERY_S)
-        self._scheduler.add_job(self.limits.look, "interval", seconds=LIMITS_EVERY_S)
-        self._scheduler.add_job(self.record.settle, "interval", seconds=SETTLE.total_seconds())
-        self._scheduler.add_job(self.record.move_days, "interval", seconds=MOVE_EVERY_S)
-        self._scheduler.add_job(self.evidence.catch_up_hours, "interval", seconds=SEAL_EVERY_S)
-        self._scheduler.add_job(
-            self.evidence.catch_up, "interval", seconds=MOVE_EVERY_S, next_run_time=datetime.now(UTC)
-        )
+    def _start_schedule(self) -> None:
+        add = self.schedule.add
+        self.schedule.start()
+        add("prune", self.prune, PRUNE_EVERY.total_seconds(), at_once=True)
+        add("write device logs", self.device_log.flush, LOG_EVERY_S)
+        add("end shelvings", self.alerts.inbox.expire_shelves, SHELVES_EVERY_S)
+        add("make minutes", self.record.close_minutes, MINUTES_EVERY_S)
+        add("judge limits", self.limits.look, LIMITS_EVERY_S)
+        add("settle the record", self.record.settle, SETTLE.total_seconds())
+        add("put past days into files", self.record.move_days, MOVE_EVERY_S)
+        add("seal hours", self.evidence.catch_up_hours, SEAL_EVERY_S)
+        add("seal files", self.evidence.catch_up, MOVE_EVERY_S, at_once=True)
         if self.settings.alert_heartbeat_url:
-            beat_s = self.settings.alert_heartbeat_s
-            self._scheduler.add_job(self.alerts.beat, "interval", seconds=beat_s, next_run_time=datetime.now(UTC))
-        self._scheduler.add_job(self.end_revoked_streams, "interval", seconds=RECHECK_EVERY_S)
-        self._scheduler.start()
+            add("heartbeat", self.alerts.beat, self.settings.alert_heartbeat_s, at_once=True)
+        add("end revoked streams", self.end_revoked_streams, RECHECK_EVERY_S)
 
     def _take_lock(self) -> None:
         """One process owns the meters of a data directory; the kernel frees the lock if it dies."""
