@@ -25,6 +25,7 @@ from slmm.fleet.cardsync import CardSync
 from slmm.fleet.collection import Collector
 from slmm.fleet.operations import Operations
 from slmm.fleet.pacing import AlertDemand, Cadences
+from slmm.fleet.probe import Prober
 from slmm.fleet.procedures import fingerprint
 from slmm.fleet.supervisor import Fleet
 from slmm.fleet.transfers import CardOptions, Transfers
@@ -43,7 +44,7 @@ from slmm.record.office import SETTLE, RecordOffice
 from slmm.record.runs import Runs
 from slmm.schedule import Schedule
 from slmm.settings import Settings
-from slmm.storage import retention, upgrade
+from slmm.storage import restore, retention, upgrade
 from slmm.storage.accounts import Accounts
 from slmm.storage.audit import AuditLog
 from slmm.storage.board import StatusBoard
@@ -58,6 +59,7 @@ from slmm.storage.recorder import Recorder
 from slmm.storage.remarks import RemarkBook
 from slmm.storage.secrets import KEY_FILE, SecretBox
 from slmm.storage.sessions import Sessions
+from slmm.storage.templates import SettingsTemplates
 from slmm.storage.upgrade import MIGRATIONS
 
 logger = logging.getLogger(__name__)
@@ -137,6 +139,7 @@ class Runtime:
             cadences(settings),
             is_standby=not settings.polling_enabled,
         )
+        self.prober = Prober(self.fleet, self.roster, self.board, link_times(settings), settings.timezone)
         self.hub.watchers_changed = self._watchers_changed
         self.recorder = Recorder(database, self.board, settings.monitor_trail_sample_s)
         self.alerts = AlertOffice(settings, database, self.roster, self.board, self.hub.recent)
@@ -155,6 +158,7 @@ class Runtime:
         self.back_tests = BackTester(database, self.record, self.remarks.exclusions)
         self.calibrations = CalibrationBook(database)
         self.fingerprints = Fingerprints(database)
+        self.settings_templates = SettingsTemplates(database)
         self.operations = Operations()
         self.transfers = Transfers(self.fleet, self.roster, self.board, card_options(settings), database.in_pool)
         self.downloads = Downloads(settings.data_dir / "downloads", database.in_pool)
@@ -220,6 +224,7 @@ class Runtime:
         self.log_ring.begin()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._take_lock()
+        self.database.in_pool(restore.put_in_place, self.settings.data_dir)
         self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")
         self._secret_box = self.database.in_pool(SecretBox.open, self.settings.data_dir / KEY_FILE)
         self.roster.load(self._secret_box)

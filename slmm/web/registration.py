@@ -28,14 +28,17 @@ from slmm.web.api import (
     operations,
     remarks,
     reports,
+    roster,
     runs,
+    setting_templates,
     system,
+    wall,
 )
 from slmm.web.api import limits as noise_limits
-from slmm.web.pages import admin, entry, inbox, live, reference, roster
+from slmm.web.pages import admin, entry, inbox, live, record, reference, roster, shared, unit_work
 from slmm.web.pages.blueprint import blueprint as pages
 
-_PAGES = (admin, entry, inbox, live, reference, roster)
+_PAGES = (admin, entry, inbox, live, record, reference, roster, shared, unit_work)
 """Imported for the views they add to the blueprint."""
 
 
@@ -53,11 +56,14 @@ def register(app: OpenAPI) -> None:
     reports.register(app)
     for module in (
         devices,
+        roster_files,
+        wall,
         history,
         feeds,
         measurement,
         cycles,
         meter_settings,
+        setting_templates,
         files,
         operations,
         diagnostics,

@@ -14,6 +14,9 @@ from tests.web.conftest import BASE
 
 PORTAL = "https://portal.example.org"
 PAGES = {f"pages.{name}" for name in ("wall", "roster", "unit", "alerts", "docs", "login", "setup", "share", "admin")}
+PAGES |= {f"pages.unit_{name}" for name in ("files", "settings", "log", "diagnosis")}
+PAGES |= {f"pages.{name}" for name in ("shared",)}
+PAGES |= {"pages.history", "pages.unit_history", "pages.unit_limits"}
 PAGES |= {"acknowledge.show_incident", "acknowledge.acknowledge_incident"}
 DESCRIBED_ELSEWHERE = {"static", "health.openapi_json", *PAGES}
 

@@ -13,7 +13,7 @@ from slmm.storage.models.alert import (
     TransitionRow,
 )
 from slmm.storage.models.device import DeviceRow, StatusRow
-from slmm.storage.models.journal import FingerprintRow, LogRow
+from slmm.storage.models.journal import FingerprintRow, LogRow, SettingsTemplateRow
 from slmm.storage.models.level import ReadingRow
 from slmm.storage.models.record import (
     CalibrationRow,
@@ -43,6 +43,7 @@ __all__ = [
     "RunRow",
     "SealRow",
     "SessionRow",
+    "SettingsTemplateRow",
     "ShareRow",
     "ShelfRow",
     "StateRow",

@@ -36,3 +36,16 @@ class FingerprintRow(Base):
     taken_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sha256: Mapped[str] = mapped_column(String(64))
     settings: Mapped[dict[str, object]] = mapped_column(JSON)
+
+
+class SettingsTemplateRow(Base):
+    """A named set of settings for meters."""
+
+    __tablename__ = "settings_templates"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    note: Mapped[str] = mapped_column(Text)
+    settings: Mapped[dict[str, str]] = mapped_column(JSON)
+    made_by: Mapped[str] = mapped_column(String(128))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -15,8 +15,9 @@ from slmm.web.api.card_models import (
     RunCardAnswer,
     differences_of,
 )
-from slmm.web.api.meter_models import OperationAnswer, WaitQuery
+from slmm.web.api.meter_models import FetchQuery, OperationAnswer
 from slmm.web.api.models import UnitPath
+from slmm.web.api.operations import accepted, begin
 from slmm.web.api.operations import run as run_operation
 from slmm.web.api.record_models import RunPath
 from slmm.web.api.runs import run_view
@@ -79,7 +80,7 @@ def of_run(path: RunPath) -> dict[str, Any]:
     }
 
 
-def _fetch(unit_id: str, run: RunRow | None, query: WaitQuery) -> Any:
+def _fetch(unit_id: str, run: RunRow | None, query: FetchQuery) -> Any:
     fetch = context.runtime().card_fetch
 
     def work(operation: Operation) -> dict[str, Any]:
@@ -88,7 +89,10 @@ def _fetch(unit_id: str, run: RunRow | None, query: WaitQuery) -> Any:
         merged = fetch.take(unit_id, folder, run_id=run.id if run else None)
         return {"unit_id": unit_id, "folder": folder.name, **merged.view(), "unusable": list(folder.unusable)}
 
-    return run_operation(unit_id, "card", work, wait=query.wait, timeout_s=FETCH_WITHIN_S)
+    subject = f"run {run.id}" if run else None
+    if query.queue and not query.wait:
+        return accepted(begin(unit_id, "card", work, subject=subject, queues=True))
+    return run_operation(unit_id, "card", work, wait=query.wait, timeout_s=FETCH_WITHIN_S, subject=subject)
 
 
 @api.route_for(
@@ -99,7 +103,7 @@ def _fetch(unit_id: str, run: RunRow | None, query: WaitQuery) -> Any:
     accepted=OperationAnswer,
     problems=DOWNLOAD_PROBLEMS,
 )
-def fetch_all(path: UnitPath, query: WaitQuery) -> Any:
+def fetch_all(path: UnitPath, query: FetchQuery) -> Any:
     """Fetch all stored intervals from the card and bring what is new into the record."""
     return _fetch(context.device(path.unit_id).unit_id, None, query)
 
@@ -112,7 +116,7 @@ def fetch_all(path: UnitPath, query: WaitQuery) -> Any:
     accepted=OperationAnswer,
     problems=DOWNLOAD_PROBLEMS,
 )
-def fetch_run(path: RunPath, query: WaitQuery) -> Any:
+def fetch_run(path: RunPath, query: FetchQuery) -> Any:
     """Fetch what the card stored of a measurement and bring what is new into the record."""
     unit_id = context.device(path.unit_id).unit_id
     return _fetch(unit_id, context.runtime().runs.book.get(unit_id, path.run_id), query)

@@ -29,9 +29,9 @@ from slmm.web.api.file_models import (
     SyncedAnswer,
 )
 from slmm.web.api.measurement import ask
-from slmm.web.api.meter_models import OperationAnswer, OperationPath, WaitQuery
+from slmm.web.api.meter_models import FetchQuery, OperationAnswer, OperationPath, WaitQuery
 from slmm.web.api.models import Ok, UnitPath
-from slmm.web.api.operations import begin, run
+from slmm.web.api.operations import accepted, begin, run
 from slmm.web.openapi import DEVICE_PROBLEMS, DOWNLOAD_PROBLEMS, UNIT_PROBLEMS, Api
 
 api = Api("files", "The meter's SD card, by FTP in active mode")
@@ -210,7 +210,7 @@ def _described(file: Downloaded) -> dict[str, Any]:
     accepted=OperationAnswer,
     problems=DOWNLOAD_PROBLEMS,
 )
-def download(path: UnitPath, query: WaitQuery, body: DownloadInput) -> Any:
+def download(path: UnitPath, query: FetchQuery, body: DownloadInput) -> Any:
     """Fetch a file from the card; it is kept here too, and checked before it is handed on."""
     unit_id = path.unit_id
     collector = context.runtime().collector
@@ -220,7 +220,7 @@ def download(path: UnitPath, query: WaitQuery, body: DownloadInput) -> Any:
         operation.fetched = file
         return _described(file)
 
-    return _run(unit_id, "download", work, query)
+    return _run(unit_id, "download", work, query, body.remote_path)
 
 
 @api.route_for(
@@ -231,7 +231,7 @@ def download(path: UnitPath, query: WaitQuery, body: DownloadInput) -> Any:
     accepted=OperationAnswer,
     problems=DOWNLOAD_PROBLEMS,
 )
-def download_folder(path: UnitPath, query: WaitQuery, body: DownloadInput) -> Any:
+def download_folder(path: UnitPath, query: FetchQuery, body: DownloadInput) -> Any:
     """Fetch everything below a folder of the card, as a ZIP."""
     unit_id = path.unit_id
     collector = context.runtime().collector
@@ -246,13 +246,13 @@ def download_folder(path: UnitPath, query: WaitQuery, body: DownloadInput) -> An
             "is_cut": folder.is_cut,
         }
 
-    return _run(unit_id, "download-folder", work, query)
+    return _run(unit_id, "download-folder", work, query, body.remote_path)
 
 
-def _run(unit_id: str, kind: str, work: Any, query: WaitQuery) -> Any:
+def _run(unit_id: str, kind: str, work: Any, query: FetchQuery, remote_path: str) -> Any:
+    operation = begin(unit_id, kind, work, subject=remote_path, queues=query.queue and not query.wait)
     if not query.wait:
-        return run(unit_id, kind, work, wait=False, timeout_s=0.0)
-    operation = begin(unit_id, kind, work)
+        return accepted(operation)
     context.runtime().operations.wait(operation, DOWNLOAD_WITHIN_S)
     return _response(operation.fetched)
 
@@ -268,7 +268,7 @@ def fetched_file(path: OperationPath) -> Response:
     """What a download that was not waited for has brought: the file, or the ZIP of the folder."""
     context.device(path.unit_id)
     operation = context.runtime().operations.get(path.unit_id, path.operation_id)
-    if operation.state == "running":
+    if operation.state in ("running", "queued"):
         raise Conflict(f"operation {operation.operation_id} still runs")
     if operation.fetched is None:
         raise NotFound(f"operation {operation.operation_id} has brought no file")

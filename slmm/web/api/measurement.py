@@ -10,7 +10,7 @@ from slmm.events import RunState
 from slmm.live.encoding import labels_payload
 from slmm.nl43.meter import Meter
 from slmm.web import context
-from slmm.web.api.meter_models import BatteryAnswer, ResultsAnswer, SleepAnswer
+from slmm.web.api.meter_models import BatteryAnswer, PauseAnswer, ResultsAnswer, SleepAnswer
 from slmm.web.api.models import MeasurementStateAnswer, Ok, UnitPath
 from slmm.web.openapi import DEVICE_PROBLEMS, Api
 
@@ -76,6 +76,13 @@ def measurement_state(path: UnitPath) -> dict[str, Any]:
     """Ask the meter whether a measurement runs."""
     state = ask(path.unit_id, Meter.read_run_state, "read the run state")
     return {"status": "ok", "measurement_state": state, "is_measuring": state is RunState.MEASURING}
+
+
+@api.route_for("get", "/<unit_id>/pause", needs="viewer", answer=PauseAnswer, problems=DEVICE_PROBLEMS)
+def pause_state(path: UnitPath) -> dict[str, Any]:
+    """Ask the meter whether its measurement is held; its run state does not tell."""
+    value = ask(path.unit_id, lambda meter: meter.read_value("Pause"), "read the pause")
+    return {"status": "ok", "is_paused": value.lower() == "on"}
 
 
 @api.route_for("get", "/<unit_id>/results", needs="viewer", answer=ResultsAnswer, problems=DEVICE_PROBLEMS)

@@ -91,6 +91,14 @@ class WaitQuery(BaseModel):
     wait: bool = Field(True, description="false: answer 202 with the operation at once, and follow it")
 
 
+class FetchQuery(WaitQuery):
+    """Whether a fetch may wait for its turn."""
+
+    queue: bool = Field(
+        False, description="With wait=false: while something runs on the unit, wait for its end instead of 503"
+    )
+
+
 class SettingsQuery(WaitQuery):
     """How much is read."""
 
@@ -124,6 +132,12 @@ class ResultsAnswer(Ok):
     """DLC."""
 
     data: ResultData
+
+
+class PauseAnswer(Ok):
+    """Whether the measurement is held."""
+
+    is_paused: bool
 
 
 class SleepAnswer(Ok):
@@ -231,7 +245,9 @@ class OperationView(BaseModel):
     operation_id: str
     unit_id: str
     kind: str
-    state: Literal["running", "done", "failed"]
+    subject: str | None = Field(description="What it is about, such as a path on the card")
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    position: int | None = Field(description="Its place among those that wait, from 1; null unless it waits")
     steps: list[OperationStep]
     done: int
     total: int | None
@@ -240,6 +256,8 @@ class OperationView(BaseModel):
     ended_at: str | None
     error: str | None
     result: dict[str, Any] | None
+    can_be_stopped: bool = Field(description="Whether DELETE ends it, or takes it out of the queue")
+    has_file: bool = Field(description="Whether GET …/file gives what it has brought")
 
 
 class OperationAnswer(Ok):

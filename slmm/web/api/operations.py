@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import jsonify, make_response
+from flask import Response, jsonify, make_response
 
 from slmm.fleet.operations import Operation
 from slmm.times import timestamp
@@ -23,7 +23,9 @@ def view(operation: Operation) -> dict[str, Any]:
         "operation_id": operation.operation_id,
         "unit_id": operation.unit_id,
         "kind": operation.kind,
+        "subject": operation.subject,
         "state": operation.state,
+        "position": context.runtime().operations.position(operation),
         "steps": steps(operation),
         "done": operation.done,
         "total": operation.total,
@@ -32,6 +34,8 @@ def view(operation: Operation) -> dict[str, Any]:
         "ended_at": timestamp(operation.ended_at) if operation.ended_at else None,
         "error": str(operation.error) if operation.error else None,
         "result": operation.result if isinstance(operation.result, dict) else None,
+        "can_be_stopped": operation.can_be_stopped and operation.ended_at is None,
+        "has_file": operation.fetched is not None,
     }
 
 
@@ -40,10 +44,28 @@ def steps(operation: Operation) -> list[dict[str, Any]]:
     return [{"name": step.name, "state": step.state, "detail": step.detail} for step in operation.steps]
 
 
-def begin(unit_id: str, kind: str, work: Callable[[Operation], dict[str, Any]]) -> Operation:
-    """Start *work* on a unit that may be talked to; raises NotFound, Standby, DeviceDisabled or DeviceBusy."""
+def begin(
+    unit_id: str,
+    kind: str,
+    work: Callable[[Operation], dict[str, Any]],
+    *,
+    subject: str | None = None,
+    queues: bool = False,
+) -> Operation:
+    """Start *work* on a unit that may be talked to; raises NotFound, Standby, DeviceDisabled or DeviceBusy.
+
+    What *queues* waits for its turn instead of being refused while something runs.
+    """
+    operations = context.runtime().operations
     context.runtime().fleet.worker(context.device(unit_id).unit_id).refuse_if_disabled(kind)
-    return context.runtime().operations.begin(unit_id, kind, work)
+    return (operations.queue if queues else operations.begin)(unit_id, kind, work, subject=subject)
+
+
+def accepted(operation: Operation) -> Response:
+    """202: where to follow it."""
+    answer = make_response(jsonify({"status": "ok", "operation": view(operation)}), 202)
+    answer.headers["Location"] = f"/api/nl43/{operation.unit_id}/operations/{operation.operation_id}"
+    return answer
 
 
 def run(
@@ -54,13 +76,12 @@ def run(
     wait: bool,
     timeout_s: float,
     with_steps: bool = False,
+    subject: str | None = None,
 ) -> Any:
     """Begin *work* and answer with its result, or at once with 202 and where to follow it."""
-    operation = begin(unit_id, kind, work)
+    operation = begin(unit_id, kind, work, subject=subject)
     if not wait:
-        answer = make_response(jsonify({"status": "ok", "operation": view(operation)}), 202)
-        answer.headers["Location"] = f"/api/nl43/{unit_id}/operations/{operation.operation_id}"
-        return answer
+        return accepted(operation)
     result = context.runtime().operations.wait(operation, timeout_s)
     return {"status": "ok", **result, **({"steps": steps(operation)} if with_steps else {})}
 
@@ -80,3 +101,16 @@ def one(path: OperationPath) -> dict[str, Any]:
     """How far one operation is; its steps and, at its end, its result."""
     context.device(path.unit_id)
     return {"status": "ok", "operation": view(context.runtime().operations.get(path.unit_id, path.operation_id))}
+
+
+@api.route_for(
+    "delete",
+    "/<unit_id>/operations/<operation_id>",
+    needs="operator",
+    answer=OperationAnswer,
+    problems=(*UNIT_PROBLEMS, 409),
+)
+def cancel(path: OperationPath) -> dict[str, Any]:
+    """Take an operation out of the queue, or stop a fetch; what it has brought is kept and gone on from."""
+    context.device(path.unit_id)
+    return {"status": "ok", "operation": view(context.runtime().operations.cancel(path.unit_id, path.operation_id))}
