@@ -28,7 +28,7 @@ from slmm.web.api import (
     operations,
     remarks,
     reports,
-    roster,
+    roster_files,
     runs,
     setting_templates,
     system,

@@ -35,7 +35,7 @@ FAST = {
 RUNS = [
     # With a meter: all but what would send the service to addresses of Schemathesis's invention.
     *[
-        (role, "meter", f"{STREAMS}|/config$|/roster$|activate$")
+        (role, "meter", f"{STREAMS}|/config$|/roster$|/_roster/|activate$")
         for role in ("anonymous", "viewer", "operator", "admin")
     ],
     # In standby no address is ever called: the roster may be filled with anything.
