@@ -20,8 +20,8 @@ from slmm.cli.takeover import Kind, Takeover, opened
 from slmm.errors import Conflict, DiskTrouble, SlmmError
 from slmm.settings import Settings
 from slmm.storage import upgrade as schema
-from slmm.storage.archive import alone
 from slmm.storage.database import Database
+from slmm.storage.restore import alone
 from slmm.storage.secrets import KEY_FILE, SecretBox
 from slmm.storage.upgrade import MIGRATIONS
 

@@ -16,6 +16,7 @@ from slmm.cli import store
 from slmm.cli.client import bound_url, default_url
 from slmm.cli.output import json_option, show_json
 from slmm.settings import Settings
+from slmm.storage import restore
 from slmm.storage import upgrade as schema
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -54,7 +55,8 @@ def serve(as_json: bool) -> None:
     """Serve until interrupted; migrates the database first."""
     settings = settings_module.load()
     store.refuse_if_held(settings.data_dir)
-    with store.opened(settings, is_migrated=False) as database:
-        schema.current(database.engine)  # a database that cannot be used is told here, in one sentence
+    if restore.pending(settings.data_dir) is None:  # what waits for the start may cure what is wrong with it
+        with store.opened(settings, is_migrated=False) as database:
+            schema.current(database.engine)  # a database that cannot be used is told here, in one sentence
     show_json(place(settings)) if as_json else announce(settings)
     os.execv(sys.executable, _command())

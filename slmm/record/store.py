@@ -5,10 +5,12 @@ A DuckDB file belongs to one process. The levels of past days stand in Parquet f
 
 from __future__ import annotations
 
+import fcntl
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import duckdb
 import gevent
@@ -24,6 +26,8 @@ T = TypeVar("T")
 Connection = duckdb.DuckDBPyConnection
 
 READERS = 2
+LOCK = "writing.lock"
+"""Held by each transaction, so that a backup finds the file at rest; see ``snapshot``."""
 CLOSE_WITHIN_S = 3.0
 SCHEMA_VERSION = 1
 
@@ -98,6 +102,7 @@ class Store:
         self.path = path
         self._memory_mb = memory_mb
         self._connection: Connection | None = None
+        self._lock: IO[str] | None = None
         self._units: dict[str, int] = {}
         self._writer = ThreadPool(1)
         self._readers = ThreadPool(READERS)
@@ -115,12 +120,15 @@ class Store:
                 "memory_limit": f"{self._memory_mb}MB",
                 "autoinstall_known_extensions": False,  # nothing is fetched from the internet
             }
-            connection = duckdb.connect(str(self.path), config=config)
-            connection.execute("set global TimeZone = 'UTC'")
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            _check_version(connection, self.path)
-            self._units = _units(connection)
+            if self._lock is None:
+                self._lock = open(self.path.parent / LOCK, "a", encoding="ascii")  # noqa: SIM115 - until it is closed
+            with self._writing():
+                connection = duckdb.connect(str(self.path), config=config)
+                connection.execute("set global TimeZone = 'UTC'")
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                _check_version(connection, self.path)
+                self._units = _units(connection)
         except (duckdb.Error, OSError) as error:
             raise DiskTrouble(f"the record at {self.path} cannot be opened: {error}") from error
         self._connection = connection
@@ -147,9 +155,24 @@ class Store:
         return is_closed
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()  # with a checkpoint
-            self._connection = None
+        connection, self._connection = self._connection, None  # nobody takes a cursor of it any more
+        if connection is not None:
+            with self._writing():
+                connection.close()  # with a checkpoint
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._lock is None:
+            yield
+            return
+        fcntl.flock(self._lock, fcntl.LOCK_SH)  # waits in the writer's own thread while a backup copies the file
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def write(self, change: Callable[[Connection], T]) -> T:
         """Run *change* in a transaction after all before it; on disk when this returns. Raises DiskTrouble."""
@@ -173,7 +196,7 @@ class Store:
             raise DiskTrouble(f"the record at {self.path} is being closed: {error}") from error
 
     def _in_transaction(self, change: Callable[[Connection], T]) -> T:
-        with self.cursor() as connection:
+        with self.cursor() as connection, self._writing():
             try:
                 connection.begin()
                 result = change(connection)

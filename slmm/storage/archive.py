@@ -1,30 +1,45 @@
-"""Backups of the data directory as one ZIP: database, key, and downloads if wished; verified, and restored.
+"""Backups of the data directory as one ZIP: database, key, record, and downloads if wished; verified, and restored.
 
 Blocks: for the command line, or a thread.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sqlite3
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from slmm.errors import Conflict, DiskTrouble, Invalid
-from slmm.storage.downloads import on_disk
+from slmm.errors import Conflict, DiskFull, DiskTrouble, Invalid
+from slmm.storage.downloads import KEEP_FREE_BYTES, on_disk
 from slmm.storage.secrets import KEY_FILE
 
-DATABASE, DOWNLOADS, MANIFEST = "slmm.db", "downloads", "manifest.json"
-FORMAT = 1
+DATABASE, DOWNLOADS, MANIFEST, RECORD = "slmm.db", "downloads", "manifest.json", "record"
+FORMAT = 2
+READABLE = frozenset({1, 2})
+"""1 had no record."""
 PIECE_BYTES = 1_048_576
+COMPANIONS = ("-wal", "-shm")
+_FOLDERS = (DOWNLOADS, RECORD)
+_PACKED_ALREADY = frozenset({".parquet", ".zip"})
+
+Progress = Callable[[str, int, int], None]
+"""Told what is done (copy, pack, check or unpack), and how many bytes of how many; may raise to end it."""
+Snapshot = Callable[[Path, Callable[[], None]], Mapping[str, Any] | None]
+"""Copies the record to a folder, does the second at the same instant, and says what it holds."""
+
+
+def unheard(what: str, done_bytes: int, total_bytes: int) -> None:
+    """Progress that nobody follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +51,18 @@ class Manifest:
     schema: str | None
     made_at: str
     members: dict[str, str]
+    record: dict[str, Any] | None = None
+    """How many rows and files the record in it has, and what of it was missing; None without a record."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes of each member."""
+
+    def holds(self, part: str) -> bool:
+        """Whether a file or folder of the data directory is in it."""
+        return any(PurePosixPath(name).parts[0] == part for name in self.members)
 
 
-@contextmanager
-def alone(data_dir: Path) -> Iterator[None]:
-    """Nobody else owns the data directory meanwhile; raises Conflict while the service runs."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with open(data_dir / "runtime.lock", "a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise Conflict(f"SLMM (process {holder}) runs on {data_dir}; stop it first") from None
-        yield
-
-
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The hash of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -67,7 +77,16 @@ def schema_of(database: Path) -> str | None:
     return None if row is None else str(row[0])
 
 
-def write(data_dir: Path, database: Path, target: Path, version: str, *, with_downloads: bool = False) -> Manifest:
+def write(
+    data_dir: Path,
+    database: Path,
+    target: Path,
+    version: str,
+    *,
+    with_downloads: bool = False,
+    snapshot: Snapshot | None = None,
+    progress: Progress = unheard,
+) -> Manifest:
     """A consistent backup, also while the service runs; it has its name only when it was read again and found whole.
 
     Raises Invalid when there is no database, Conflict when *target* exists, DiskTrouble.
@@ -76,22 +95,24 @@ def write(data_dir: Path, database: Path, target: Path, version: str, *, with_do
         raise Invalid(f"there is no database at {database}")
     if target.exists():
         raise Conflict(f"{target} exists already")
-    part, copy = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.db")
+    part = target.with_name(f".{target.name}.part")
     with on_disk(f"{target} cannot be written"):
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            copy.touch(mode=0o600)
-            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as destination:
-                source.backup(destination)
-            files = {DATABASE: copy, **_beside(data_dir, with_downloads=with_downloads)}
-            hashes = {name: _sha256(path) for name, path in files.items()}
-            made_at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            manifest = Manifest(FORMAT, version, schema_of(copy), made_at, hashes)
-            part.touch(mode=0o600)  # it holds the key and every account
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
+            with _workshop(data_dir) as workshop:
+                progress("copy", 0, 0)
+                record = _copy(database, workshop, snapshot)
+                files = _found(workshop, data_dir, with_downloads=with_downloads)
+                sizes = {name: path.stat().st_size for name, path in files.items()}
+                _refuse_a_full_disk(target.parent, sum(sizes.values()))
+                part.touch(mode=0o600)  # it holds the key and every account
+                hashes = _pack(part, files, sizes, progress)
+                made_at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+                schema = schema_of(workshop / DATABASE)
+            manifest = Manifest(FORMAT, version, schema, made_at, hashes, record, sizes)
+            with zipfile.ZipFile(part, "a", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
                 archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
-                for name, path in files.items():
-                    archive.write(path, name)
-            verify(part)
+            verify(part, progress)
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             part.replace(target)
@@ -99,83 +120,151 @@ def write(data_dir: Path, database: Path, target: Path, version: str, *, with_do
             raise DiskTrouble(f"{database} cannot be copied: {error}") from error
         finally:
             part.unlink(missing_ok=True)
-            copy.unlink(missing_ok=True)
     return manifest
 
 
-def _beside(data_dir: Path, *, with_downloads: bool) -> dict[str, Path]:
-    files = {KEY_FILE: data_dir / KEY_FILE} if (data_dir / KEY_FILE).is_file() else {}
+@contextmanager
+def _workshop(data_dir: Path) -> Iterator[Path]:
+    """Where copies are made: beside the record, so that a second name for a file is enough."""
+    folder = data_dir / f".backup-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(database: Path, workshop: Path, snapshot: Snapshot | None) -> dict[str, Any] | None:
+    def copy_database() -> None:
+        copy = workshop / DATABASE
+        copy.unlink(missing_ok=True)
+        copy.touch(mode=0o600)
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as destination:
+            source.backup(destination)
+
+    if snapshot is None:
+        copy_database()
+        return None
+    found = snapshot(workshop / RECORD, copy_database)
+    return None if found is None else dict(found)
+
+
+def _found(workshop: Path, data_dir: Path, *, with_downloads: bool) -> dict[str, Path]:
+    """Every file that goes into the backup, by its name there."""
+    files = {path.relative_to(workshop).as_posix(): path for path in sorted(workshop.rglob("*")) if path.is_file()}
+    if (data_dir / KEY_FILE).is_file():
+        files[KEY_FILE] = data_dir / KEY_FILE
     if with_downloads:
         for path in sorted((data_dir / DOWNLOADS).rglob("*")):
             if path.is_file() and not path.is_symlink() and ".partial" not in path.parts:
-                files[str(path.relative_to(data_dir))] = path
+                files[path.relative_to(data_dir).as_posix()] = path
     return files
 
 
-def verify(path: Path) -> Manifest:
-    """Read a backup to its end; raises Invalid unless every member is there, whole and where it may be."""
+def _refuse_a_full_disk(folder: Path, needed_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if needed_bytes > free_bytes - KEEP_FREE_BYTES:
+        raise DiskFull(
+            f"up to {needed_bytes} bytes are needed in {folder}, but only {free_bytes} are free, of which "
+            f"{KEEP_FREE_BYTES} are left to the database"
+        )
+
+
+def _pack(part: Path, files: Mapping[str, Path], sizes: Mapping[str, int], progress: Progress) -> dict[str, str]:
+    done, total = 0, sum(sizes.values())
+    hashes: dict[str, str] = {}
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=1) as archive:
+        for name, path in files.items():
+            info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+            info.compress_type = zipfile.ZIP_STORED if path.suffix in _PACKED_ALREADY else zipfile.ZIP_DEFLATED
+            info.external_attr = 0o600 << 16
+            sha256 = hashlib.sha256()
+            with path.open("rb") as file, archive.open(info, "w", force_zip64=True) as member:
+                while piece := file.read(PIECE_BYTES):
+                    sha256.update(piece)
+                    member.write(piece)
+                    done += len(piece)
+                    progress("pack", done, total)
+            hashes[name] = sha256.hexdigest()
+    return hashes
+
+
+def read_manifest(path: Path) -> Manifest:
+    """What a backup says it holds; raises Invalid for a file that is none, DiskTrouble."""
+    with _opened(path) as archive:
+        return _manifest(archive, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            manifest = Manifest(**json.loads(archive.read(MANIFEST)))
-            if manifest.format != FORMAT:
-                raise Invalid(f"{path} has format {manifest.format}; this version reads {FORMAT}")
-            if set(archive.namelist()) != {MANIFEST, *manifest.members}:
-                raise Invalid(f"{path} does not hold what its manifest says")
-            for name, sha256 in manifest.members.items():
-                _check_name(name)
-                with archive.open(name) as member:
-                    if hashlib.file_digest(member, "sha256").hexdigest() != sha256:  # type: ignore[arg-type]
-                        raise Invalid(f"{name} in {path} is not what was backed up")
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
-        raise Invalid(f"{path} is no backup of SLMM: {error}") from error
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+        raise Invalid(f"{path.name} is no backup of SLMM: {error}") from error
     except OSError as error:
         raise DiskTrouble(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
+    manifest = Manifest(**json.loads(archive.read(MANIFEST)))
+    if manifest.format not in READABLE:
+        raise Invalid(f"{path.name} has format {manifest.format}; this version reads up to {FORMAT}")
     return manifest
+
+
+def verify(path: Path, progress: Progress = unheard) -> Manifest:
+    """Read a backup to its end; raises Invalid unless every member is there, whole and where it may be."""
+    return _read_through(path, None, progress)
+
+
+def unpack(path: Path, into: Path, progress: Progress = unheard) -> Manifest:
+    """The same, and put every member below *into*, on the disk when this returns."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(mode=0o700, parents=True)
+    return _read_through(path, into, progress)
+
+
+def _read_through(path: Path, into: Path | None, progress: Progress) -> Manifest:
+    with _opened(path) as archive:
+        manifest = _manifest(archive, path)
+        if set(archive.namelist()) != {MANIFEST, *manifest.members}:
+            raise Invalid(f"{path.name} does not hold what its manifest says")
+        done, total = 0, sum(archive.getinfo(name).file_size for name in manifest.members)
+        if into is not None:
+            _refuse_a_full_disk(into, total)
+        for name, expected in manifest.members.items():
+            _check_name(name)
+            sha256 = hashlib.sha256()
+            with archive.open(name) as member, _new_file(into, name) as put:
+                while piece := member.read(PIECE_BYTES):
+                    sha256.update(piece)
+                    put(piece)
+                    done += len(piece)
+                    progress("unpack" if into else "check", done, total)
+            if sha256.hexdigest() != expected:
+                raise Invalid(f"{name} in {path.name} is not what was backed up")
+    return manifest
+
+
+@contextmanager
+def _new_file(into: Path | None, name: str) -> Iterator[Callable[[bytes], object]]:
+    """Takes the bytes of one member; nowhere to put them means that they are only read."""
+    if into is None:
+        yield len
+        return
+    target = into / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.touch(mode=0o600)
+    with target.open("wb") as file:
+        yield file.write
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _check_name(name: str) -> None:
     parts = PurePosixPath(name).parts
-    is_known = name in (DATABASE, KEY_FILE) or (len(parts) > 1 and parts[0] == DOWNLOADS)
+    is_known = name in (DATABASE, KEY_FILE) or (len(parts) > 1 and parts[0] in _FOLDERS)
     if not is_known or ".." in parts or name.startswith("/") or "\\" in name:
         raise Invalid(f"{name!r} has no place in a backup")
-
-
-def restore(path: Path, data_dir: Path, *, force: bool = False) -> tuple[Manifest, Path | None]:
-    """Put a backup in place; what was there is set aside, and where to is told.
-
-    Raises Conflict while the service runs, or when there are data and *force* is not given.
-    """
-    manifest = verify(path)
-    with alone(data_dir), on_disk(f"{path} cannot be restored to {data_dir}"):
-        present = [data_dir / name for name in (DATABASE, KEY_FILE) if (data_dir / name).exists()]
-        if present and not force:
-            raise Conflict(f"{data_dir} holds data already; --force sets them aside")
-        fresh = data_dir / ".restoring"
-        shutil.rmtree(fresh, ignore_errors=True)
-        with zipfile.ZipFile(path) as archive:
-            for name in manifest.members:
-                target = fresh / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.touch(mode=0o600)
-                with archive.open(name) as member, target.open("wb") as file:
-                    shutil.copyfileobj(member, file, PIECE_BYTES)
-                    file.flush()
-                    os.fsync(file.fileno())
-        aside = _set_aside(data_dir, manifest) if present else None
-        for name in {PurePosixPath(name).parts[0] for name in manifest.members}:
-            (fresh / name).replace(data_dir / name)
-        shutil.rmtree(fresh)
-    return manifest, aside
-
-
-def _set_aside(data_dir: Path, manifest: Manifest) -> Path:
-    """Move away what the backup replaces, the database's companions with it."""
-    aside = data_dir / f"before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    aside.mkdir()
-    names = [DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", KEY_FILE]
-    if any(name.startswith(DOWNLOADS) for name in manifest.members):
-        names.append(DOWNLOADS)
-    for name in names:
-        if (data_dir / name).exists():
-            (data_dir / name).replace(aside / name)
-    return aside

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from slmm.errors import Invalid
-from slmm.storage import archive
+from slmm.storage import archive, restore
 from tests.cli.conftest import Run
 from tests.server import RunningServer
 
@@ -59,7 +59,7 @@ def test_a_backup_is_whole_private_and_brings_everything_back(
     (running.directory / "data/downloads/a/x.rnd").write_bytes(b"CSV")
     made = run("backup", "-o", "b.zip", "--with-downloads", "--json", **data)
     assert made.code == 0, made.err
-    assert set(made.json["members"]) == {"slmm.db", "secret.key", "downloads/a/x.rnd"}
+    assert set(made.json["members"]) == {"slmm.db", "secret.key", "record/record.duckdb", "downloads/a/x.rnd"}
     assert stat.S_IMODE((tmp_path / "b.zip").stat().st_mode) == 0o600
     assert run("backup", "-o", "b.zip", **data).code == 1
     busy = run("restore", "b.zip", "--force", **data)
@@ -96,7 +96,7 @@ def test_a_backup_with_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, na
         forged.writestr("manifest.json", json.dumps(manifest))
         forged.writestr(name, b"x")
     with pytest.raises(Invalid):
-        archive.restore(tmp_path / "b.zip", tmp_path / "data")
+        restore.restore(tmp_path / "b.zip", tmp_path / "data")
     assert not list(tmp_path.rglob("*evil*"))
 
 

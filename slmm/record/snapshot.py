@@ -1,0 +1,144 @@
+"""A copy of the record while it is being written, made from this process or another.
+
+The record's database belongs to one process, but its files do not: each transaction holds a lock in the file system,
+and whoever has that lock alone sees two files, database and log, that nobody changes. Frames wait in memory
+meanwhile. Files of past days and originals of cards are never changed, so a second name for each of them will do.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from gevent.monkey import get_original
+
+from slmm.errors import Conflict, DiskTrouble
+from slmm.record.card.originals import FOLDER as CARD
+from slmm.record.partitions import Partition
+from slmm.record.store import LOCK, SCHEMA_VERSION
+from slmm.storage import archive
+
+logger = logging.getLogger(__name__)
+
+FILE, LEVELS = "record.duckdb", "levels"
+TRIES = 3
+LOCK_WITHIN_S, LOCK_EVERY_S = 30.0, 0.02
+_sleep = get_original("time", "sleep")  # this runs in a pool thread, which has no hub to sleep on
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What the copy holds."""
+
+    schema: int
+    frames: int
+    minutes: int
+    """Rows of the database; the files of past days have theirs besides."""
+    files: int
+    missing: tuple[str, ...]
+    """Files that the record knows, but are not there."""
+
+
+def of(data_dir: Path) -> Callable[[Path, Callable[[], None]], dict[str, Any] | None]:
+    """What ``archive.write`` takes the record of a data directory with."""
+
+    def snapshot(into: Path, meanwhile: Callable[[], None]) -> dict[str, Any] | None:
+        copied = take(data_dir / archive.RECORD, into, meanwhile)
+        return None if copied is None else asdict(copied)
+
+    return snapshot
+
+
+def take(folder: Path, into: Path, meanwhile: Callable[[], None]) -> Copied | None:
+    """Copy the record below *folder*, and do *meanwhile* at the same instant; None where there is no record.
+
+    Blocks: for a thread. Raises Conflict while somebody else holds the record for long, DiskTrouble.
+    """
+    if not (folder / FILE).is_file():
+        meanwhile()
+        return None
+    for number in range(1, TRIES + 1):
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir(parents=True)
+        with alone(folder):
+            for name in (FILE, f"{FILE}.wal"):
+                if (folder / name).exists():
+                    shutil.copyfile(folder / name, into / name)
+            meanwhile()
+            _link_all(folder, into, LEVELS)
+        try:
+            copied = _completed(into)
+        except duckdb.Error as error:
+            logger.warning("try %d: the copy of the record cannot be read: %s", number, error)
+            trouble = error
+            continue
+        _link_all(folder, into, CARD)
+        return copied
+    raise DiskTrouble(f"the record at {folder / FILE} was copied {TRIES} times, and no copy can be read: {trouble}")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody writes the record meanwhile; raises Conflict."""
+    with open(folder / LOCK, "a", encoding="ascii") as lock:
+        deadline_s = time.monotonic() + LOCK_WITHIN_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline_s:
+                    raise Conflict(f"the record has been busy for {LOCK_WITHIN_S:g} s; try again later") from None
+                _sleep(LOCK_EVERY_S)
+        yield
+
+
+def _link_all(folder: Path, into: Path, below: str) -> None:
+    """A second name for every file; what is still being written begins with a dot."""
+    for path in (folder / below).rglob("*"):
+        if path.name.startswith(".") or path.is_symlink() or not path.is_file():
+            continue
+        place = into / path.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, place)
+        except FileNotFoundError:
+            continue  # removed a moment ago, being older than its retention
+        except OSError:
+            shutil.copyfile(path, place)
+
+
+def _completed(into: Path) -> Copied:
+    """Bring the log into the database, and let the files be those it knows."""
+    config: dict[str, Any] = {"threads": 1, "memory_limit": "256MB", "autoinstall_known_extensions": False}
+    with duckdb.connect(str(into / FILE), config=config) as connection:
+        rows = connection.execute("select kind, unit_id, day, part, row_count from partitions").fetchall()
+        known = {Partition(*row).below(into / LEVELS) for row in rows}
+        found = set((into / LEVELS).rglob("*.parquet"))
+        for stray in found - known:
+            stray.unlink()
+        counts = [_number(connection, f"select count(*) from {table}") for table in ("frames", "settled", "minutes")]
+        schema = _number(connection, "select max(version) from schema_version")
+        connection.execute("checkpoint")
+    missing = sorted(path.relative_to(into).as_posix() for path in known - found)
+    return Copied(schema, counts[0] + counts[1], counts[2], len(known & found), tuple(missing))
+
+
+def _number(connection: duckdb.DuckDBPyConnection, question: str) -> int:
+    row = connection.execute(question).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def refuse_newer(schema: int | None) -> None:
+    """Raise Conflict for a record that a newer version wrote."""
+    if schema is not None and schema > SCHEMA_VERSION:
+        raise Conflict(f"the record in it has schema {schema}; this version of SLMM knows {SCHEMA_VERSION}")
