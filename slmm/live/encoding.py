@@ -49,6 +49,13 @@ def reading_payload(reading: events.Reading) -> Payload:
     return payload
 
 
+def shared_reading_payload(reading: events.Reading) -> Payload:
+    """The same for somebody with a share link: without the meter's own line."""
+    payload = reading_payload(reading)
+    del payload["raw_payload"]
+    return payload
+
+
 def streamed_payload(streamed: events.StreamedLevels) -> Payload:
     """A DRD frame: levels of 100 ms, and the meter's own state where it tells it."""
     main = streamed.main
@@ -115,6 +122,13 @@ def unreachable_payload(change: events.ContactChange) -> Payload:
         "feed_status": events.FeedStatus.UNREACHABLE,
         "reason": change.reason,
     }
+
+
+def shared_unreachable_payload(change: events.ContactChange) -> Payload:
+    """The same for somebody with a share link: the reason may name addresses."""
+    payload = unreachable_payload(change)
+    del payload["reason"]
+    return payload
 
 
 def notice_payload(event: Any) -> Payload:

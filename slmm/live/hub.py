@@ -11,8 +11,6 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import gevent
@@ -21,10 +19,11 @@ from gevent.event import Event
 from slmm import events, signals
 from slmm.errors import NotFound
 from slmm.live import encoding
+from slmm.live.audience import CONFLATING, OF_LEVELS, Audience, Channel
 from slmm.live.feed import RING_FRAMES, Feed, Frame, sse_event
 from slmm.live.formats import Format
 from slmm.live.outlet import Outlet
-from slmm.live.viewer import Viewer
+from slmm.live.viewer import NEWEST, Start, Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -35,39 +34,7 @@ STREAM_RETRY_MS = 30_000
 """A browser whose DRD stream was refused comes back after this time."""
 
 
-class Channel(StrEnum):
-    """The feeds that every unit has."""
-
-    LEVELS = "levels"
-    NOTICES = "notices"
-    STREAM = "stream"
-    """DRD, ten frames a second."""
-    LOG = "log"
-    ALERTS = "alerts"
-    LIMITS = "limits"
-    """Where limits stand; followed beside the levels, and by event streams alone: there it has a name."""
-
-
-CONFLATING = frozenset({Channel.LEVELS, Channel.STREAM, Channel.LIMITS})
-"""Of these only the newest matters to who is far behind."""
 WatchersChanged = Callable[[Channel, str, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """What a viewer came for."""
-
-    channel: Channel
-    units: frozenset[str] | None
-    """None: all units, also those to come."""
-    with_notices: bool = False
-    with_limits: bool = False
-
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        """What it gets of each unit."""
-        beside = [Channel.NOTICES] if self.with_notices else []
-        return (self.channel, *beside, *([Channel.LIMITS] if self.with_limits else []))
 
 
 class Hub:
@@ -154,13 +121,13 @@ class Hub:
         form: Format,
         *,
         channel: Channel = Channel.LEVELS,
-        resume: str = "",
+        start: Start = NEWEST,
         with_notices: bool = False,
         with_roster: bool = True,
         with_limits: bool = False,
         owner: str = "",
     ) -> Viewer:
-        """Follow one channel of *units* (None: all, also those to come), from the id *resume* on.
+        """Follow one channel of *units* (None: all, also those to come), from *start* on.
 
         *owner* names the right by which it is done, for ``end_of``. Raises NotFound for a unit without feeds.
         """
@@ -176,7 +143,7 @@ class Hub:
             feeds += [self._roster] if with_roster else []
         if with_limits:
             feeds += [self._feeds[Channel.LIMITS][unit_id] for unit_id in followed]
-        viewer = Viewer(feeds, form, boot=self.boot, resume=resume, owner=owner)
+        viewer = Viewer(feeds, form, boot=self.boot, start=start, owner=owner)
         viewer.last_sent_s = time.monotonic()
         for feed in feeds:
             self._followers[feed][viewer] = None
@@ -205,8 +172,9 @@ class Hub:
         viewer.run(outlet, lambda: self._delivered)
 
     def watchers(self, unit_id: str, channel: Channel = Channel.LEVELS) -> int:
-        """How many viewers follow a channel of a unit."""
-        return self._watchers.get((channel, unit_id), 0)
+        """How many viewers follow a channel of a unit; its levels by a share link too."""
+        counted = OF_LEVELS if channel is Channel.LEVELS else (channel,)
+        return sum(self._watchers.get((each, unit_id), 0) for each in counted)
 
     def owners(self) -> set[str]:
         """By what rights streams are open."""
@@ -222,10 +190,10 @@ class Hub:
         return len(self._viewers)
 
     def _count_watcher(self, channel: Channel, unit_id: str, change: int) -> None:
-        count = self._watchers.get((channel, unit_id), 0) + change
-        self._watchers[channel, unit_id] = count
+        self._watchers[channel, unit_id] = self._watchers.get((channel, unit_id), 0) + change
+        told = Channel.LEVELS if channel in OF_LEVELS else channel
         if self.watchers_changed:
-            self.watchers_changed(channel, unit_id, count)
+            self.watchers_changed(told, unit_id, self.watchers(unit_id, told))
 
     def add_unit(self, unit_id: str) -> None:
         """Open the feeds of a unit; those who watch all units follow it from now on."""
@@ -261,6 +229,12 @@ class Hub:
         """Receiver of ``reading_taken``."""
         self._unreachable.discard(event.unit_id)
         self._publish(self._feed(Channel.LEVELS, event.unit_id), encoding.reading_payload(event))
+        self._share(event.unit_id, encoding.shared_reading_payload, event)
+
+    def _share(self, unit_id: str, encode: Callable[[Any], encoding.Payload], event: Any) -> None:
+        """Encoded only where somebody follows by a share link."""
+        if self.watchers(unit_id, Channel.SHARED):
+            self._publish(self._feed(Channel.SHARED, unit_id), encode(event))
 
     def _feed(self, channel: Channel, unit_id: str) -> Feed | None:
         return self._feeds[channel].get(unit_id)
@@ -301,6 +275,7 @@ class Hub:
             self._unreachable.add(event.unit_id)
             for channel in (Channel.LEVELS, Channel.STREAM):
                 self._publish(self._feed(channel, event.unit_id), encoding.unreachable_payload(event))
+            self._share(event.unit_id, encoding.shared_unreachable_payload, event)
         self.on_notice(sender, event)
 
     def on_notice(self, sender: str, event: Any) -> None:

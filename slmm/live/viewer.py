@@ -7,6 +7,7 @@ When its socket blocks, it remembers a cursor per feed and catches up in its own
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from gevent.event import Event
 
@@ -17,10 +18,38 @@ from slmm.live.outlet import Offer, Outlet
 EARLIEST = "earliest"
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a viewer begins in each of its feeds."""
+
+    resume: str = ""
+    """The id of the last event it had; EARLIEST for all that is held; else the newest frame of each feed."""
+    with_newest: bool = False
+    """At least the newest frame of every feed, had or not: the viewer passes it on to somebody who has none."""
+    replayed: frozenset[str] = frozenset()
+    """Units of which all that is held is wanted, whatever *resume* says."""
+
+    def cursor(self, feed: Feed, boot: str) -> int:
+        """How many frames of *feed* count as had."""
+        newest = feed.count - 1 if feed.last and feed.conflates else feed.count
+        if self.resume == EARLIEST or feed.name in self.replayed:
+            return feed.count - feed.held()
+        known_boot, _, sequence = self.resume.rpartition("-")
+        if known_boot == boot and sequence.isdecimal():
+            cursor = feed.cursor_at(int(sequence))
+            return min(cursor, newest) if self.with_newest else cursor
+        return newest
+
+
+NEWEST = Start()
+
+
 class Viewer:
     """A subscriber; made by ``Hub.join`` and ended by ``Hub.leave``."""
 
-    def __init__(self, feeds: Iterable[Feed], form: Format, *, boot: str, resume: str = "", owner: str = "") -> None:
+    def __init__(
+        self, feeds: Iterable[Feed], form: Format, *, boot: str, start: Start = NEWEST, owner: str = ""
+    ) -> None:
         self.form = form
         self.owner = owner
         """By what right it follows, such as ``token:3``; empty when nobody has to ask."""
@@ -36,18 +65,11 @@ class Viewer:
         self._cursors: dict[Feed, int] = {}
         self._is_replaying = True
         for feed in feeds:
-            self.follow(feed, boot=boot, resume=resume)
+            self.follow(feed, boot=boot, start=start)
 
-    def follow(self, feed: Feed, *, boot: str, resume: str = "") -> None:
-        """Start at the resume id as far as the ring reaches back, else at the feed's last frame."""
-        known_boot, _, sequence = resume.rpartition("-")
-        if resume == EARLIEST:
-            cursor = feed.count - feed.held()
-        elif known_boot == boot and sequence.isdecimal():
-            cursor = feed.cursor_at(int(sequence))
-        else:
-            cursor = feed.count - 1 if feed.last and feed.conflates else feed.count
-        self._cursors[feed] = cursor
+    def follow(self, feed: Feed, *, boot: str, start: Start = NEWEST) -> None:
+        """Get the frames of one feed more, from *start* on as far as the ring reaches back."""
+        self._cursors[feed] = start.cursor(feed, boot)
 
     def unfollow(self, feed: Feed) -> None:
         """Forget a feed that has ended."""

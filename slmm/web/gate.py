@@ -62,7 +62,7 @@ def _is_stream() -> bool:
 
 
 def _check() -> Response | None:
-    """Refuse with 401, 403 or 404, or send a person to the login page."""
+    """Refuse with 401, 403 or 404, or send a person to the login page and a guest to their only page."""
     if request.endpoint is None or request.method == "OPTIONS":
         return None
     view = current_app.view_functions.get(request.endpoint)
@@ -72,6 +72,8 @@ def _check() -> Response | None:
         return None
     caller = g.caller = _identify()
     if caller.role.rank < needed.rank:
+        if caller.role is Role.GUEST and request.endpoint.startswith("pages."):
+            return redirect(url_for("pages.shared"))
         if caller is not NOBODY:
             raise NotAllowed(f"{caller.name} is {caller.role}; this needs {needed}")
         if request.endpoint.startswith("pages."):

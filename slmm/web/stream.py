@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, Flask, Response, request
 
 from slmm.errors import Invalid, NotFound
 from slmm.live import encoding
+from slmm.live.audience import OF_LEVELS, Channel
 from slmm.live.feed import sse_event
 from slmm.live.formats import SSE
-from slmm.live.hub import Channel
-from slmm.live.viewer import Viewer
+from slmm.live.viewer import Start, Viewer
+from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import Role, caller, role, visible
 from slmm.web.takeover import HEADERS, Stream, StreamTakeover, streaming
@@ -27,7 +30,7 @@ MOST_STREAMS = 12_000
 def unit_events(unit_id: str) -> Response:
     """The shared feed of one unit."""
     context.device(unit_id)
-    return _events([unit_id])
+    return _events([unit_id], levels_for_caller())
 
 
 @blueprint.get("/<unit_id>/stream/events")
@@ -64,7 +67,7 @@ def page_events() -> Response:
     is_guest = caller().role is Role.GUEST  # notices tell addresses and errors
     if wanted is None:
         everything = None if caller().units is None else visible(d.unit_id for d in context.runtime().roster.all())
-        return _events(everything, with_notices=not is_guest)
+        return _events(everything, levels_for_caller(), with_notices=not is_guest)
     units = [name.strip() for name in wanted.split(",") if name.strip()]
     if not units:
         raise Invalid(f"units={wanted!r} names no unit; leave it out for all units", field="units")
@@ -72,10 +75,15 @@ def page_events() -> Response:
         if not caller().sees(context.checked_unit_id(unit_id)):
             raise NotFound(f"there is no unit {unit_id!r}")
         context.device(unit_id)
-    return _events(units, with_notices=not is_guest)
+    return _events(units, levels_for_caller(), with_notices=not is_guest)
 
 
-def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_notices: bool = False) -> Response:
+def levels_for_caller() -> Channel:
+    """The feed of levels that the caller may follow: a share link shows levels and nothing else."""
+    return Channel.SHARED if caller().role is Role.GUEST else Channel.LEVELS
+
+
+def _events(units: list[str] | None, channel: Channel, *, with_notices: bool = False) -> Response:
     runtime = context.runtime()
     if not runtime.is_running:
         return _come_back("closing", "the service is starting or stopping; come back in a moment")
@@ -83,8 +91,7 @@ def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_
         return _come_back("too_many_streams", f"{MOST_STREAMS} streams are open; come back later")
     if runtime.fleet.is_standby and channel not in (Channel.LOG, Channel.ALERTS):
         return _come_back("standby", "the service is in standby and reads no meters")
-    resume = request.headers.get("Last-Event-ID") or request.args.get("last_event_id", "")
-
+    start = _start()
     asking = caller()
 
     def join() -> Viewer:
@@ -92,14 +99,30 @@ def _events(units: list[str] | None, channel: Channel = Channel.LEVELS, *, with_
             units,
             SSE,
             channel=channel,
-            resume=resume,
+            start=start,
             with_notices=with_notices,
             with_roster=asking.units is None,
-            with_limits=channel is Channel.LEVELS,
+            with_limits=channel in OF_LEVELS,
             owner=asking.key,
         )
 
-    return streaming(Stream(runtime.hub, join, b"retry: %d\n\n" % RETRY_MS))
+    return streaming(Stream(runtime.hub, join, b"retry: %d\n\n" % RETRY_MS + _time()))
+
+
+def _start() -> Start:
+    """Where the feeds begin; ``newest`` and ``replay`` serve pages of which one follows for several."""
+    return Start(
+        resume=request.headers.get("Last-Event-ID") or request.args.get("last_event_id", ""),
+        with_newest=request.args.get("newest") == "1",
+        replayed=frozenset(request.args.get("replay", "").split(",")) - {""},
+    )
+
+
+def _time() -> bytes:
+    """For who asks: the time of this clock before any frame, so that an old frame is never taken for the present."""
+    if request.args.get("time") != "1":
+        return b""
+    return sse_event(encoding.json_bytes({"time": timestamp(datetime.now(UTC))}), event="time")
 
 
 def _come_back(code: str, detail: str) -> Response:

@@ -14,12 +14,14 @@ from flask import Flask, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
+from slmm.live.audience import Channel
 from slmm.live.formats import WEBSOCKET
-from slmm.live.hub import Channel, Hub
+from slmm.live.hub import Hub
 from slmm.live.outlet import Outlet, tune
 from slmm.live.viewer import Viewer
 from slmm.web import context
 from slmm.web.access import caller, role, visible
+from slmm.web.stream import levels_for_caller
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def prepare(environ: dict[str, Any]) -> None:
 def unit_monitor(ws: Server, unit_id: str) -> None:
     """The shared feed of one unit, the same frames as its event stream."""
     hub = context.runtime().hub
-    viewer = hub.join([unit_id], WEBSOCKET, owner=caller().key)
+    viewer = hub.join([unit_id], WEBSOCKET, channel=levels_for_caller(), owner=caller().key)
     follow(ws, hub, viewer)
 
 

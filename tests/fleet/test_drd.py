@@ -10,8 +10,8 @@ import pytest
 from slmm import events, signals
 from slmm.emulator.process import RunningEmulator
 from slmm.errors import DeviceTimeout
+from slmm.live.audience import Channel
 from slmm.live.formats import SSE
-from slmm.live.hub import Channel
 from slmm.live.viewer import Viewer
 from slmm.nl43.meter import Meter
 from slmm.runtime import Runtime

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from slmm.app import create_app
 from slmm.emulator.process import RunningEmulator
 from slmm.errors import Conflict
+from slmm.events import ContactChange
 from slmm.settings import Settings
 from slmm.storage.devices import Device
 from slmm.web.access import Role, needed_role
@@ -68,8 +69,8 @@ def add_unit(runtime: Any, unit_id: str = "a", **members: Any) -> str:
 # -- the walk ---------------------------------------------------------------------------------------
 
 
-def requests_of(app: Flask) -> list[tuple[str, str, Role]]:
-    """Every method and path of the application, with a unit and numbers that exist or not, and its role."""
+def requests_of(app: Flask) -> list[tuple[str, str, Role, str]]:
+    """Every method and path of the application, with a unit and numbers that exist or not, its role and endpoint."""
     found = []
     for rule in app.url_map.iter_rules():
         if rule.endpoint == "static" or rule.websocket:
@@ -79,7 +80,8 @@ def requests_of(app: Flask) -> list[tuple[str, str, Role]]:
         path = re.sub(r"<int:\w+>", "999", re.sub(r"<unit_id>", "a", rule.rule))
         path = re.sub(r"<\w+>", "abc", path)
         found += [
-            (method, path, needed) for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "DELETE"})
+            (method, path, needed, rule.endpoint)
+            for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "DELETE"})
         ]
     return found
 
@@ -88,7 +90,7 @@ def requests_of(app: Flask) -> list[tuple[str, str, Role]]:
 def test_every_route_keeps_out_whoever_is_less_than_its_role(app: Flask, runtime: Any, caller: str) -> None:
     add_unit(runtime)
     rank = {"nobody": Role.PUBLIC}.get(caller) or Role(caller)
-    for method, path, needed in requests_of(app):
+    for method, path, needed, endpoint in requests_of(app):
         client = app.test_client()
         headers = {}
         if caller == "guest":
@@ -102,6 +104,8 @@ def test_every_route_keeps_out_whoever_is_less_than_its_role(app: Flask, runtime
         if caller == "nobody":
             is_page = not path.startswith(BASE) and not path.startswith("/health")
             assert answer.status_code == (302 if is_page else 401), (method, path, answer.status_code)
+        elif caller == "guest" and endpoint.startswith("pages."):
+            assert (answer.status_code, answer.headers["Location"]) == (302, "/shared"), path
         else:
             assert answer.status_code == 403, (method, path, answer.status_code)
     assert len(runtime.roster) == 1
@@ -327,21 +331,52 @@ def test_a_share_link_shows_the_levels_of_its_units_and_nothing_else(
     made = admin.post(f"{BASE}/_shares", json={"name": "neighbours", "units": ["a"]}, headers=OWN).json
     guest = app.test_client()
     opened = guest.get(made["url"].removeprefix("http://localhost"))
-    assert (opened.status_code, opened.headers["Location"]) == (302, "/")
-    page = guest.get("/unit/a")
+    assert (opened.status_code, opened.headers["Location"]) == (302, "/shared")
+    page = guest.get("/shared")
     assert page.status_code == 200
-    assert "Start" not in page.text
-    assert guest.get("/unit/b").status_code == 404
+    assert 'data-unit-id="a"' in page.text
+    assert 'data-unit-id="b"' not in page.text
+    for path in ("/", "/unit/a", "/unit/b", "/alerts", "/roster"):
+        assert guest.get(path).headers["Location"] == "/shared", path
     eventually(lambda: guest.get(f"{BASE}/a/status").status_code == 200)
-    units = guest.get(f"{BASE}/roster").json["devices"]
-    assert [set(unit) for unit in units] == [{"unit_id", "is_active", "status"}]
-    assert "127.0.0.1" not in guest.get(f"{BASE}/roster").text
-    for path in ("a/config", "a/logs", "a/diagnostics", "a/live", "_monitor/status", "_audit"):
+    answer = guest.get(f"{BASE}/roster")
+    (unit,) = answer.json["devices"]
+    assert set(unit) == {"unit_id", "name", "is_active", "status"}
+    told = {name for name, value in unit["status"].items() if value is not None}
+    assert told.isdisjoint({"raw_payload", "last_error", "battery_level", "power_source", "sd_remaining_mb", "verdict"})
+    assert "127.0.0.1" not in answer.text
+    for path in ("a/config", "a/logs", "a/diagnostics", "a/live", "a/remarks", "_monitor/status", "_audit", "_shares"):
         assert guest.get(f"{BASE}/{path}").status_code == 403, path
+    for path in ("b/status", "b/limits/standing", "b/history?hours=1", "b/monitor/events", "_monitor/events?units=b"):
+        assert guest.get(f"{BASE}/{path}").status_code == 404, path
     assert guest.post(f"{BASE}/a/start", headers=OWN).status_code == 403
     assert admin.delete(f"{BASE}/_shares/{made['share']['id']}", headers=OWN).status_code == 200
     assert guest.get(f"{BASE}/a/status").status_code == 401
     assert app.test_client().get(made["url"].removeprefix("http://localhost")).status_code == 404
+
+
+def test_a_guest_follows_levels_and_limits_without_the_meters_own_lines(
+    app: Flask, runtime: Any, fast_emulator: RunningEmulator
+) -> None:
+    meter = fast_emulator.meters[0]
+    runtime.roster.add(Device("a", meter.host, meter.port, monitor_enabled=True))
+    _, secret = runtime.shares.create("link", ("a",), None, "test")
+    guest = app.test_client()
+    guest.set_cookie("slmm_share", secret)
+    answer = guest.get(f"{BASE}/_monitor/events")
+    heard: list[bytes] = []
+    listener = gevent.spawn(lambda: heard.extend(answer.response))
+    eventually(lambda: b'"lp":' in b"".join(heard))
+    contact = ContactChange("a", datetime.now(UTC), False, "[Errno 111] 10.0.0.7 refused")
+    runtime.hub.on_contact("a", contact)
+    eventually(lambda: b'"unreachable"' in b"".join(heard))
+    assert runtime.hub.watchers("a") == 1, "who follows by a link has the meter read as well"
+    runtime.shares.revoke(1)
+    runtime.end_revoked_streams()
+    listener.join(5)
+    assert b"access_ended" in heard[-1]
+    for told in (b"raw_payload", b"10.0.0.7", b"event: status", b"event: alert"):
+        assert told not in b"".join(heard), told
 
 
 def test_a_ticket_opens_streams_and_nothing_else(app: Flask, runtime: Any) -> None:

@@ -315,7 +315,7 @@ def test_a_guest_sees_levels_of_its_units_and_no_lines_or_names(app: Flask) -> N
     guest = app.test_client()
     guest.set_cookie("slmm_share", secret)
     for query in (
-        f"history?{SPAN}",
+        f"history?{SPAN}&step=1min",
         f"summary?{SPAN}&period=1h",
         f"exceedances?{SPAN}&level=70",
         "allowance?limit_db=75&period=1h",
@@ -326,6 +326,8 @@ def test_a_guest_sees_levels_of_its_units_and_no_lines_or_names(app: Flask) -> N
         assert "dog" not in answer.text
         assert guest.get(f"{BASE}/b/{query}").status_code == 404
     assert guest.get(f"{BASE}/a/summary?{SPAN}&period=1h").json["exclusions"][0]["reason"] == "other"
+    for finer in (f"history?{SPAN}", f"history?{SPAN}&step=1s", f"exceedances?{SPAN}&level=70&step=30s"):
+        assert guest.get(f"{BASE}/a/{finer}").status_code == 403, finer
     assert guest.get(f"{BASE}/a/export?{SPAN}").status_code == 403
     assert app.test_client().get(f"{BASE}/a/history?{SPAN}").status_code == 401
 

@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app
 from slmm.acoustics.civil import local_date
 from slmm.acoustics.intervals import Span
 from slmm.acoustics.periods import Period
-from slmm.errors import Invalid
+from slmm.errors import Invalid, NotAllowed
 from slmm.events import Labels
 from slmm.record.exports import export as exports
 from slmm.record.exports import sheets
@@ -44,6 +44,8 @@ from slmm.web.openapi import UNIT_PROBLEMS, WHAT_WAS, Api
 api = Api("history", "What was: levels at any step, figures of periods, exports", group=WHAT_WAS)
 
 LEAST_HOURS, MOST_HOURS, USUAL_HOURS = 0.1, 48.0, 2.0
+LEAST_SHARED_STEP_S = 60
+"""A second of sound tells who came and went; a share link is about noise."""
 USUAL_METRICS = "laeq,lmax,lmin"
 EXPORTS = "slmm.exports"
 TYPES = {
@@ -100,11 +102,21 @@ def read_history(path: UnitPath, query: LevelsQuery) -> Any:
     history = _history()
     from_at, until = _span(query, history.now())
     question = Question(
-        unit_id, from_at, until, parse_step(query.step or "auto"), parse_metrics(query.metrics or USUAL_METRICS)
+        unit_id, from_at, until, _step_for_caller(query.step), parse_metrics(query.metrics or USUAL_METRICS)
     )
     points = history.ask(question)
     labels, zone = _labels(unit_id), history.zone(unit_id)
     return history.store.in_pool(views.levels_view, question, points, labels, zone, history.now())
+
+
+def _step_for_caller(text: str | None) -> int | None:
+    """What was asked for; a share link shows no more detail than minutes. Raises Invalid or NotAllowed."""
+    step_s = parse_step(text or "auto")
+    if caller().role is not Role.GUEST:
+        return step_s
+    if step_s is None or step_s < LEAST_SHARED_STEP_S:
+        raise NotAllowed(f"step: with a share link 1min or longer is allowed, not {text or 'auto'}")
+    return step_s
 
 
 def _trail(unit_id: str, wanted_hours: float) -> dict[str, Any]:
@@ -178,7 +190,7 @@ def read_exceedances(path: UnitPath, query: ExceedancesQuery) -> dict[str, Any]:
     unit_id = context.device(path.unit_id).unit_id
     history = _history()
     from_at, until = _span(query, history.now())
-    step_s, metric = parse_step(query.step), views.period_metric(query.metric)
+    step_s, metric = _step_for_caller(query.step), views.period_metric(query.metric)
     if step_s is None:
         raise Invalid("step: auto is not possible here; a length such as 1min or 15min is", field="step")
     question = Question(unit_id, from_at, until, step_s, (metric,), most_points=MOST_COMPARED)

@@ -10,7 +10,6 @@ from slmm.storage import remarks as book
 from slmm.storage.models import RemarkRow
 from slmm.times import timestamp, timestamp_or_none
 from slmm.web import context
-from slmm.web.access import Role, caller
 from slmm.web.api.alerts import acting_as
 from slmm.web.api.models import UnitPath
 from slmm.web.api.record_models import NewRemark, RemarkAnswer, RemarkPath, RemarksAnswer, RemarksQuery
@@ -18,13 +17,10 @@ from slmm.web.openapi import ON_RECORD, UNIT_PROBLEMS, Api
 
 api = Api("remarks", "Remarks on the record, and what is excluded from it", group=ON_RECORD)
 
-_NOT_FOR_GUESTS = ("made_by", "withdrawn_by")
-"""Who said it is nobody's business who was given a link."""
-
 
 def remark_view(row: RemarkRow) -> dict[str, Any]:
-    """A remark as the present caller may see it."""
-    view = {
+    """A remark as JSON shows it."""
+    return {
         "id": row.id,
         "unit_id": row.unit_id,
         "starts_at": timestamp(row.starts_at),
@@ -38,7 +34,6 @@ def remark_view(row: RemarkRow) -> dict[str, Any]:
         "withdrawn_by": row.withdrawn_by,
         "withdrawn_at": timestamp_or_none(row.withdrawn_at),
     }
-    return {**view, **dict.fromkeys(_NOT_FOR_GUESTS)} if caller().role is Role.GUEST else view
 
 
 def _span_of(body: NewRemark) -> tuple[datetime, datetime]:
@@ -55,7 +50,7 @@ def _span_of(body: NewRemark) -> tuple[datetime, datetime]:
     return body.starts_at, body.ends_at
 
 
-@api.route_for("get", "/<unit_id>/remarks", needs="guest", answer=RemarksAnswer, problems=UNIT_PROBLEMS)
+@api.route_for("get", "/<unit_id>/remarks", needs="viewer", answer=RemarksAnswer, problems=UNIT_PROBLEMS)
 def remarks(path: UnitPath, query: RemarksQuery) -> dict[str, Any]:
     """Remarks and exclusions that touch a span, the newest made first; also of a unit no longer on the roster."""
     unit_id = context.checked_unit_id(path.unit_id)
@@ -82,7 +77,7 @@ def make_remark(path: UnitPath, body: NewRemark) -> dict[str, Any]:
     return {"status": "ok", "message": None, "remark": remark_view(row)}
 
 
-@api.route_for("get", "/<unit_id>/remarks/<int:remark_id>", needs="guest", answer=RemarkAnswer, problems=UNIT_PROBLEMS)
+@api.route_for("get", "/<unit_id>/remarks/<int:remark_id>", needs="viewer", answer=RemarkAnswer, problems=UNIT_PROBLEMS)
 def read_remark(path: RemarkPath) -> dict[str, Any]:
     """One remark, withdrawn or not."""
     unit_id = context.checked_unit_id(path.unit_id)

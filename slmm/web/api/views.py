@@ -25,7 +25,20 @@ def shared_view(device: Device) -> dict[str, Any]:
     return {"unit_id": device.unit_id, "name": device.name, "is_active": device.is_active}
 
 
-_NOT_FOR_GUESTS = ("last_error", "raw_payload", "held_by", "verdict")
+_NOT_FOR_GUESTS = (
+    "last_error",
+    "raw_payload",
+    "held_by",
+    "verdict",
+    "battery_level",
+    "power_source",
+    "sd_remaining_mb",
+    "sd_free_ratio",
+    "sd_days_left",
+    "clock_offset_s",
+    "sleep_mode",
+    "last_poll_attempt",
+)
 """What may tell addresses, or is nobody's business who was given a link."""
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from slmm.errors import NotFound
 from slmm.web import context
 from slmm.web.access import role
 from slmm.web.gate import SHARE_COOKIE
 from slmm.web.limits import SHARES, limited
 from slmm.web.pages.blueprint import blueprint
+from slmm.web.words import LANGUAGES
 
 
 @blueprint.get("/login")
@@ -32,6 +34,11 @@ def setup() -> Response:
     return make_response(render_template("setup.html"))
 
 
+def _shared_page() -> str:
+    tag = request.args.get("lang", "")
+    return url_for("pages.shared", lang=tag) if tag in LANGUAGES else url_for("pages.shared")
+
+
 @blueprint.get("/share/<secret>")
 @role("public")
 @limited(SHARES)
@@ -39,8 +46,8 @@ def share(secret: str) -> Response:
     """What a share link opens: the levels of its units."""
     found = context.runtime().shares.find(secret)
     if found is None:
-        raise NotFound("this link is unknown, has expired or was revoked; ask whoever sent it for a new one")
-    answer = redirect(url_for("pages.wall"))
+        return make_response(render_template("shared_ended.html"), HTTPStatus.NOT_FOUND)
+    answer = redirect(_shared_page())
     answer.set_cookie(
         SHARE_COOKIE, secret, expires=found.expires_at, httponly=True, secure=request.is_secure, samesite="Lax"
     )

@@ -10,14 +10,14 @@ from slmm.web.pages.blueprint import blueprint
 
 
 @blueprint.get("/")
-@role("guest")
+@role("viewer")
 def wall() -> str:
     """Every unit at a glance."""
     return render_template("wall.html")
 
 
 @blueprint.get("/unit/<unit_id>")
-@role("guest")
+@role("viewer")
 def unit(unit_id: str) -> str:
     """One unit, live."""
     return render_template("unit.html", device=context.device(unit_id))

@@ -67,7 +67,9 @@ def _is_here(endpoint: str) -> bool:
 
 
 def links() -> list[Link]:
-    """What the visitor may see of the whole service."""
+    """What the visitor may see of the whole service; a guest has one page, and nowhere else to go."""
+    if caller().role is Role.GUEST:
+        return []
     return [
         Link(url_for(endpoint), gettext(text), endpoint, _is_here(endpoint))
         for endpoint, text in PAGES.items()

@@ -10,7 +10,7 @@ from slmm.web.pages.blueprint import blueprint
 
 
 @blueprint.get("/roster")
-@role("guest")
+@role("viewer")
 def roster() -> Response:
     """0.4.0 had the units here."""
     return redirect(url_for("pages.wall"))
