@@ -99,7 +99,7 @@ def read(text: str, roster: Roster) -> list[Line]:
                 continue
             if len(lines) >= MOST_LINES:
                 raise Invalid(f"more than {MOST_LINES} lines; divide the file", field="text")
-            line = _line(reader.line_num, dict(zip(names, cells, strict=False)), len(cells) > len(names), roster)
+            line = _line(reader.line_num, dict(zip(names, cells, strict=False)), any(cells[len(names) :]), roster)
             if line.unit_id in seen:
                 line.verdict, line.device = "refused", None
                 line.problems.append(("unit_id", f"{line.unit_id} stands in line {seen[line.unit_id]} already"))
@@ -120,6 +120,8 @@ def _delimiter(text: str) -> str:
 
 def _names(cells: list[str]) -> list[str]:
     names = [cell.strip().lower().replace(" ", "_") for cell in cells]
+    while names and not names[-1]:  # spreadsheets pad their lines
+        names.pop()
     for name in names:
         if name not in READ:
             raise Invalid(f"{name!r} is no column; there are {', '.join(COLUMNS)}", field="text")
