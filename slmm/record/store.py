@@ -14,6 +14,7 @@ from typing import IO, Any, TypeVar
 
 import duckdb
 import gevent
+from gevent.monkey import get_original
 from gevent.threadpool import ThreadPool
 
 from slmm.errors import DiskTrouble
@@ -102,6 +103,8 @@ class Store:
         self.path = path
         self._memory_mb = memory_mb
         self._connection: Connection | None = None
+        self._taking = get_original("_thread", "allocate_lock")()
+        """DuckDB refuses to be closed while somebody takes a cursor; this is between threads, not greenlets."""
         self._lock: IO[str] | None = None
         self._units: dict[str, int] = {}
         self._writer = ThreadPool(1)
@@ -155,7 +158,8 @@ class Store:
         return is_closed
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None  # nobody takes a cursor of it any more
+        with self._taking:
+            connection, self._connection = self._connection, None  # nobody takes a cursor of it any more
         if connection is not None:
             with self._writing():
                 connection.close()  # with a checkpoint
@@ -188,12 +192,10 @@ class Store:
 
     def cursor(self) -> Connection:
         """A connection of the calling thread; raises DiskTrouble when the record is closed."""
-        if self._connection is None:
-            raise DiskTrouble(f"the record at {self.path} is closed")
-        try:
+        with self._taking:
+            if self._connection is None:
+                raise DiskTrouble(f"the record at {self.path} is closed")
             return self._connection.cursor()
-        except duckdb.Error as error:
-            raise DiskTrouble(f"the record at {self.path} is being closed: {error}") from error
 
     def _in_transaction(self, change: Callable[[Connection], T]) -> T:
         with self.cursor() as connection, self._writing():
