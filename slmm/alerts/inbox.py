@@ -85,6 +85,22 @@ class Inbox:
             "red": sum(severity == "red" for severity in unacknowledged),
         }
 
+    def open_by_unit(self, units: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Of each unit that has open events: how many, how many nobody has acknowledged, and the worst severity."""
+        wanted = select(EventRow.unit_id, EventRow.severity, EventRow.acknowledged_at).where(
+            EventRow.clear_at.is_(None)
+        )
+        rows = self._database.read(lambda session: list(session.execute(wanted)))
+        asked = frozenset(units)
+        found: dict[str, dict[str, Any]] = {}
+        for unit_id, severity, at in rows:
+            if unit_id in asked:
+                one = found.setdefault(unit_id, {"open": 0, "unacknowledged": 0, "severity": "amber"})
+                one["open"] += 1
+                one["unacknowledged"] += at is None
+                one["severity"] = "red" if severity == "red" else one["severity"]
+        return found
+
     # -- acknowledging ---------------------------------------------------------------------------------
 
     def acknowledge(
