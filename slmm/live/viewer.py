@@ -27,12 +27,12 @@ class Start:
     with_newest: bool = False
     """At least the newest frame of every feed, had or not: the viewer passes it on to somebody who has none."""
     replayed: frozenset[str] = frozenset()
-    """Units of which all that is held is wanted, whatever *resume* says."""
+    """Units of which all that is held is wanted, whatever *resume* says; ``*`` means every one."""
 
     def cursor(self, feed: Feed, boot: str) -> int:
         """How many frames of *feed* count as had."""
         newest = feed.count - 1 if feed.last and feed.conflates else feed.count
-        if self.resume == EARLIEST or feed.name in self.replayed:
+        if self.resume == EARLIEST or not self.replayed.isdisjoint((feed.name, "*")):
             return feed.count - feed.held()
         known_boot, _, sequence = self.resume.rpartition("-")
         if known_boot == boot and sequence.isdecimal():

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
-from flask import request
+from flask import current_app, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
@@ -151,6 +151,11 @@ def _stream_operation(summary: str, *parameters: tuple[str, str, str]) -> dict[s
 
 
 _RESUME = ("last_event_id", "query", "Resume after this event id; 'earliest' for all the server still holds")
+_SHARED = (
+    ("newest", "query", "1: at least the newest frame of each unit, even if 'last_event_id' says it was had"),
+    ("replay", "query", "Names with commas between, or *: of these units all the server still holds"),
+    ("time", "query", "1: begin with an event 'time' that tells the server's clock"),
+)
 STREAM_PATHS = {
     "/api/nl43/{unit_id}/monitor/events": _stream_operation(
         "The shared feed of one unit.", ("unit_id", "path", "The unit"), _RESUME
@@ -166,6 +171,7 @@ STREAM_PATHS = {
         "Frames, notices and roster changes of many units over one connection.",
         ("units", "query", "Names with commas between; all units if left out"),
         _RESUME,
+        *_SHARED,
     ),
 }
 
@@ -196,12 +202,25 @@ class StrictJson(DefaultJSONProvider):
         return super().dumps(obj, allow_nan=False, **kwargs)
 
 
+def takes_file(view: View) -> View:
+    """Declare that the body of a request is a file, which the view reads by itself; put it below ``route_for``."""
+    view.takes_file = True  # type: ignore[attr-defined]
+    return view
+
+
+def _takes_file() -> bool:
+    view: Any = current_app.view_functions.get(request.endpoint or "")
+    while view is not None and not getattr(view, "takes_file", False):
+        view = getattr(view, "__wrapped__", None)
+    return view is not None
+
+
 _KINDS: dict[type, str] = {list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
 def check_body() -> None:
     """Refuse a body that is not JSON by type (415) or content (400), or no object, before any model sees it."""
-    if request.method not in ("POST", "PUT", "PATCH") or not request.get_data(cache=True):
+    if request.method not in ("POST", "PUT", "PATCH") or _takes_file() or not request.get_data(cache=True):
         return
     if not request.is_json:
         raise UnsupportedMediaType("send the body as application/json")

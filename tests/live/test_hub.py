@@ -16,7 +16,7 @@ from slmm.live.feed import CATCH_UP_FRAMES
 from slmm.live.formats import SSE, WEBSOCKET
 from slmm.live.hub import Hub
 from slmm.live.outlet import Outlet
-from slmm.live.viewer import Viewer
+from slmm.live.viewer import Start, Viewer
 from tests.conftest import eventually
 
 
@@ -119,7 +119,7 @@ def test_order_holds_when_so_many_watch_that_frames_go_out_in_slices(hub: Hub, m
     for number in range(8):
         publish("a", float(number))
         publish("b", 100.0 + number)
-    late = join(hub, ["a"], resume="earliest")
+    late = join(hub, ["a"], start=Start(resume="earliest"))
     for reader in many:
         assert reader.levels(8) == [float(number) for number in range(8)]
     found = [both.event() for _ in range(16)]
@@ -153,13 +153,26 @@ def test_a_returning_viewer_gets_exactly_what_it_missed(hub: Hub) -> None:
     ids = [first.event()[1] for _ in range(3)]
     for number in range(3, 40):
         publish("a", float(number))
-    assert join(hub, ["a"], resume=ids[1]).levels(38) == [float(number) for number in range(2, 40)]
+    assert join(hub, ["a"], start=Start(resume=ids[1])).levels(38) == [float(number) for number in range(2, 40)]
 
 
 def test_an_id_of_an_earlier_life_gives_just_the_last_frame(hub: Hub) -> None:
     for number in range(3):
         publish("a", float(number))
-    assert join(hub, ["a"], resume="0ld-1").levels(1) == [2.0]
+    assert join(hub, ["a"], start=Start(resume="0ld-1")).levels(1) == [2.0]
+
+
+def test_who_passes_on_what_it_hears_gets_for_newcomers_the_newest_and_the_past_of_one_unit(hub: Hub) -> None:
+    first = join(hub, ["a", "b"])
+    flowing(first)
+    for number in range(3):
+        publish("a", float(number))
+        publish("b", float(10 + number))
+    last = [first.event()[1] for _ in range(6)][-1]
+    assert join(hub, ["a", "b"], start=Start(last, with_newest=True)).levels(2) == [2.0, 12.0]
+    replayed = join(hub, ["a", "b"], start=Start(last, with_newest=True, replayed=frozenset({"b"})))
+    assert replayed.levels(4) == [10.0, 11.0, 2.0, 12.0]
+    assert join(hub, ["a", "b"], start=Start(last, replayed=frozenset({"*"}))).levels(6)[-1] == 12.0
 
 
 def test_silence_brings_heartbeats_that_are_not_cached(hub: Hub) -> None:
