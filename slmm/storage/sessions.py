@@ -121,6 +121,11 @@ class Sessions:
         query = self._valid().where(SessionRow.user_id == user_id).order_by(SessionRow.session_id.desc())
         return [_session(row) for row in self._database.read(lambda session: list(session.execute(query)))]
 
+    def all(self) -> list[Session]:
+        """The logins of all accounts that still hold, newest first."""
+        query = self._valid().order_by(SessionRow.session_id.desc())
+        return [_session(row) for row in self._database.read(lambda session: list(session.execute(query)))]
+
     def close(self, secret: str) -> None:
         """Log out; doing it twice does no harm."""
         self._delete(delete(SessionRow).where(SessionRow.secret_sha256 == sha256(secret)))

@@ -94,6 +94,12 @@ class UserName(BaseModel):
     name: Name
 
 
+class UserSession(UserName):
+    """One login of an account."""
+
+    session_id: int = Field(ge=1, le=2**31 - 1)
+
+
 class GrantId(BaseModel):
     """One token, share link or login."""
 
@@ -118,6 +124,8 @@ class UserView(BaseModel):
     is_enabled: bool
     created_at: str
     last_login_at: str | None
+    last_seen_at: str | None = Field(description="When one of its present logins was last used, to the minute")
+    sessions: int = Field(description="In how many browsers it is logged in")
 
 
 class UserAnswer(Ok):

@@ -9,6 +9,7 @@ from flask import Response, jsonify, make_response, request
 
 from slmm.errors import Conflict, NotAllowed, NotFound, NotIdentified
 from slmm.storage.accounts import User
+from slmm.storage.sessions import Session
 from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import caller
@@ -24,6 +25,7 @@ from slmm.web.api.access_models import (
     UserInput,
     UserName,
     UsersAnswer,
+    UserSession,
 )
 from slmm.web.api.models import Ok
 from slmm.web.audit import note
@@ -36,15 +38,47 @@ api = Api("accounts", "Accounts and logins")
 USER_AGENT_CHARACTERS = 200
 
 
-def user_view(user: User) -> dict[str, Any]:
-    """An account as JSON shows it."""
+def user_view(user: User, logins: list[Session] | None = None) -> dict[str, Any]:
+    """An account as JSON shows it, with what its *logins* tell; they are looked up when left out."""
+    found = context.runtime().sessions.of(user.user_id) if logins is None else logins
+    seen_at = max((login.last_used_at for login in found), default=None)
     return {
         "name": user.name,
         "role": user.role,
         "is_enabled": user.is_enabled,
         "created_at": timestamp(user.created_at),
         "last_login_at": timestamp(user.last_login_at) if user.last_login_at else None,
+        "last_seen_at": timestamp(seen_at) if seen_at else None,
+        "sessions": len(found),
     }
+
+
+def _sessions_answer(found: list[Session]) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "sessions": [
+            {
+                "id": session.session_id,
+                "created_at": timestamp(session.created_at),
+                "last_used_at": timestamp(session.last_used_at),
+                "expires_at": timestamp(session.expires_at),
+                "address": session.address,
+                "user_agent": session.user_agent,
+                "is_this": f"session:{session.session_id}" == caller().key,
+            }
+            for session in found
+        ],
+    }
+
+
+def _end(session_id: int, found: list[Session], name: str, why: str) -> dict[str, Any]:
+    """End one of the logins *found*, which are those of *name*; raises NotFound."""
+    if session_id not in {session.session_id for session in found}:
+        raise NotFound(f"there is no login {session_id} of {name}")
+    runtime = context.runtime()
+    runtime.sessions.close_id(session_id)
+    runtime.hub.end_of(f"session:{session_id}", why)
+    return {"status": "ok", "message": f"login {session_id} is ended"}
 
 
 def _logged_in(user: User) -> Response:
@@ -141,21 +175,7 @@ def own_sessions() -> dict[str, Any]:
     if caller().how == "session":
         runtime = context.runtime()
         found = runtime.sessions.of(runtime.accounts.get(caller().name).user_id)
-    return {
-        "status": "ok",
-        "sessions": [
-            {
-                "id": session.session_id,
-                "created_at": timestamp(session.created_at),
-                "last_used_at": timestamp(session.last_used_at),
-                "expires_at": timestamp(session.expires_at),
-                "address": session.address,
-                "user_agent": session.user_agent,
-                "is_this": f"session:{session.session_id}" == caller().key,
-            }
-            for session in found
-        ],
-    }
+    return _sessions_answer(found)
 
 
 @api.route_for("delete", "/_sessions/<int:grant_id>", needs="viewer", answer=Ok, problems=(404, 422))
@@ -163,11 +183,7 @@ def end_session(path: GrantId) -> dict[str, Any]:
     """End one of the caller's logins."""
     runtime = context.runtime()
     own = runtime.sessions.of(runtime.accounts.get(caller().name).user_id) if caller().how == "session" else []
-    if path.grant_id not in {session.session_id for session in own}:
-        raise NotFound(f"there is no login {path.grant_id} of {caller().name}")
-    runtime.sessions.close_id(path.grant_id)
-    runtime.hub.end_of(f"session:{path.grant_id}", "this login was ended")
-    return {"status": "ok", "message": f"login {path.grant_id} is ended"}
+    return _end(path.grant_id, own, caller().name, "this login was ended")
 
 
 # -- all accounts -----------------------------------------------------------------------------------
@@ -176,7 +192,12 @@ def end_session(path: GrantId) -> dict[str, Any]:
 @api.route_for("get", "/_users", needs="admin", answer=UsersAnswer, problems=())
 def users() -> dict[str, Any]:
     """All accounts."""
-    return {"status": "ok", "users": [user_view(user) for user in context.runtime().accounts.all()]}
+    runtime = context.runtime()
+    logins = runtime.sessions.all()
+    found = [
+        user_view(user, [login for login in logins if login.user_id == user.user_id]) for user in runtime.accounts.all()
+    ]
+    return {"status": "ok", "users": found}
 
 
 @api.route_for("post", "/_users", needs="admin", answer=UserAnswer, problems=(409, *PLAIN_PROBLEMS))
@@ -202,3 +223,18 @@ def remove_user(path: UserName) -> dict[str, Any]:
     runtime.accounts.remove(path.name)
     runtime.end_revoked_streams()
     return {"status": "ok", "message": f"{path.name} is removed"}
+
+
+@api.route_for("get", "/_users/<name>/sessions", needs="admin", answer=SessionsAnswer, problems=(404, 422))
+def sessions_of(path: UserName) -> dict[str, Any]:
+    """Where somebody is logged in."""
+    runtime = context.runtime()
+    return _sessions_answer(runtime.sessions.of(runtime.accounts.get(path.name).user_id))
+
+
+@api.route_for("delete", "/_users/<name>/sessions/<int:session_id>", needs="admin", answer=Ok, problems=(404, 422))
+def end_session_of(path: UserSession) -> dict[str, Any]:
+    """End one login of somebody, such as that of a phone that was lost."""
+    runtime = context.runtime()
+    found = runtime.sessions.of(runtime.accounts.get(path.name).user_id)
+    return _end(path.session_id, found, path.name, "an administrator has ended this login")
