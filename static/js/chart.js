@@ -1,102 +1,107 @@
-// The live chart: two lines over time, a fixed decibel scale, gaps as gaps.
+// The chart's frame: local time below, a fixed decibel scale at the side, and painters that draw between.
 
 import uPlot from "../vendor/uplot-1.6.32/uPlot.esm.js";
 import { colour, onColours } from "./colours.js";
+import { number } from "./words.js";
 
 const LOW_DB = 30;
 const HIGH_DB = 100;
+export const STRIP_PX = 26;
+const COLOURS = ["text", "muted", "line", "card", "lp", "laeq", "rolling", "lmax", "band", "limit", "limit-amber", "hatch", "live", "lost", "accent"];
 
-// 30–100 dB; wider only when the data leave it, in steps of 10 dB, so that the picture keeps still.
-function levelRange(_, low, high) {
+// 30–100 dB; wider only when what is shown leaves it, in steps of 10 dB, so that the picture keeps still.
+export function levelRange(low, high) {
   const least = low == null ? LOW_DB : Math.min(LOW_DB, Math.floor(low / 10) * 10);
   const most = high == null ? HIGH_DB : Math.max(HIGH_DB, Math.ceil(high / 10) * 10);
   return [least, most];
 }
 
-const minutes = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const seconds = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-
-function times(_, splits, __, ___, stepS) {
-  const format = stepS < 60 ? seconds : minutes;
-  return splits.map((time) => format.format(time * 1000));
-}
-
 export class LevelChart {
-  constructor(place, now) {
+  // clock is the ZoneClock of the place; painters are functions of the scene, in the order in which they draw.
+  constructor(place, clock, painters) {
     this.place = place;
-    this.now = now;
-    this.windowS = 300;
-    this.momentS = null; // in the middle of the window, instead of the present at its end
-    this.data = [[], [], []];
-    this.onPoint = () => {};
+    this.clock = clock;
+    this.painters = painters;
+    this.span = [0, 1];
+    this.levels = [LOW_DB, HIGH_DB];
+    this.cursorS = null;
     this.build();
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(place);
     onColours(() => this.build());
   }
 
-  get window() {
-    const nowS = this.now();
-    const endS = this.momentS === null ? nowS : Math.min(nowS, this.momentS + this.windowS / 2);
-    return [endS - this.windowS, endS];
-  }
-
   size() {
     const width = this.place.clientWidth || 320;
-    return { width, height: Math.round(Math.min(380, Math.max(220, width * 0.4))) };
+    return { width, height: Math.round(Math.min(460, Math.max(280, width * 0.42))) };
   }
 
   build() {
     this.plot?.destroy();
-    const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-    const line = (label, name, width) => ({
-      label,
-      stroke: colour(name),
-      width,
-      points: { show: false },
-      value: (_, value) => (value == null ? "–" : `${value.toFixed(1)} dB`),
-    });
+    this.colours = Object.fromEntries(COLOURS.map((name) => [name, colour(`--${name}`)]));
+    const { muted, line } = this.colours;
+    const font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const axis = { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
+    const times = (_, splits, __, ___, stepS) => splits.map((time) => this.timeLabel(time, stepS));
     const options = {
       ...this.size(),
+      padding: [8, 8, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false } },
-      hooks: { setCursor: [() => this.onPoint()], draw: [(plot) => this.drawMoment(plot)] },
-      scales: {
-        x: { time: true, range: () => this.window },
-        y: { range: levelRange },
-      },
-      axes: [{ ...axis, size: 32, space: 80, values: times }, { ...axis, size: 44, space: 20, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) }],
-      series: [{}, line("Lp", "--lp", 1.25), line("Leq", "--leq", 2.5)],
+      cursor: { show: false },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.clock.zone),
+      hooks: { draw: [() => this.paint()] },
+      scales: { x: { time: true, range: () => this.span }, y: { range: () => this.levels } },
+      axes: [
+        { ...axis, size: 34 + STRIP_PX, gap: 8 + STRIP_PX, space: 84, values: times },
+        { ...axis, size: 40, space: 20, incrs: [10, 20], values: (_, splits) => splits.map((level) => number(level)) },
+      ],
+      series: [{}, { show: false }],
     };
-    this.plot = new uPlot(options, this.data, this.place);
+    this.plot = new uPlot(options, [this.span, [null, null]], this.place);
+    for (const canvas of this.place.querySelectorAll("canvas")) canvas.setAttribute("aria-hidden", "true");
   }
 
-  drawMoment({ ctx, bbox, valToPos }) {
-    if (this.momentS === null) return;
-    const x = Math.round(valToPos(this.momentS, "x", true));
-    if (x < bbox.left || x > bbox.left + bbox.width) return;
-    ctx.save();
-    ctx.strokeStyle = colour("--lost");
-    ctx.lineWidth = 2 * devicePixelRatio;
-    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
-    ctx.restore();
+  timeLabel(seconds, stepS) {
+    const ms = seconds * 1000;
+    if (stepS < 60) return this.clock.time(ms);
+    const hour = this.clock.hour(ms);
+    return stepS >= 86400 || (hour === "00:00" && stepS >= 3600) ? this.clock.weekday(ms) : hour;
   }
 
-  // The point under the pointer: its time, Lp and Leq; null when the pointer is elsewhere.
-  get point() {
-    const index = this.plot.cursor.idx;
-    if (index == null || this.data[0][index] === undefined) return null;
-    const [time, lp, leq] = this.data.map((column) => column[index]);
-    return { time: seconds.format(time * 1000), lp, leq };
+  // What the painters draw with; places in pixels of the canvas.
+  get scene() {
+    const { ctx, bbox } = this.plot;
+    const ratio = devicePixelRatio || 1;
+    return {
+      ctx,
+      ratio,
+      box: bbox,
+      span: this.span,
+      levels: this.levels,
+      colours: this.colours,
+      cursorS: this.cursorS,
+      x: (seconds) => this.plot.valToPos(seconds, "x", true),
+      y: (level) => this.plot.valToPos(level, "y", true),
+    };
   }
 
-  show(columns) {
-    const from = this.window[0] - 120;
-    const start = Math.max(0, columns[0].findIndex((time) => time >= from));
-    this.data = columns.map((column) => column.slice(start));
-    this.plot.setData(this.data);
+  paint() {
+    const scene = this.scene;
+    for (const painter of this.painters) {
+      scene.ctx.save();
+      painter(scene);
+      scene.ctx.restore();
+    }
+  }
+
+  show(span, [low, high]) {
+    this.span = span;
+    this.levels = levelRange(low, high);
+    this.plot.setData([span, [null, null]]);
+  }
+
+  // Seconds at a place in CSS pixels from the left edge of the page; null beside the plot.
+  secondsAt(clientX) {
+    const left = clientX - this.plot.over.getBoundingClientRect().left;
+    return left < 0 || left > this.plot.over.clientWidth ? null : this.plot.posToVal(left, "x");
   }
 }

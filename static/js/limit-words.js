@@ -1,36 +1,44 @@
 // What is said of a limit: verdict, level, margin, allowance. Pure functions over what the service tells.
 
+import { number, t } from "./words.js";
+
 const VERDICTS = {
-  ok: "within the limit",
-  amber: "close to the limit",
-  red: "limit exceeded",
-  not_judged: "not judged: too little is known",
-  no_data: "no data",
-  not_proven: "not proven",
+  ok: t("within the limit"),
+  amber: t("close to the limit"),
+  red: t("limit exceeded"),
+  not_judged: t("not judged: too little is known"),
+  no_data: t("no data"),
+  not_proven: t("not proven"),
 };
 
 // Amber of a running period may also mean: beyond the limit so far, but quiet could still bring it back.
 export function verdict({ verdict: word, now }) {
-  if (!word) return "no limit is in force";
-  if (word === "amber" && now?.margin_db < 0) return "beyond the limit so far";
+  if (!word) return t("no limit is in force");
+  if (word === "amber" && now?.margin_db < 0) return t("beyond the limit so far");
   return VERDICTS[word] ?? word;
 }
 
-const decibels = (value) => `${value.toFixed(1)} dB`;
-const BOUNDS = { ">": "at least ", "<": "at most ", "=": "" };
+const decibels = (value) => `${number(value, 1)} dB`;
+
+// What was over-range is more, what was under range is less.
+function bounded(value, bound) {
+  if (bound === ">") return t("at least {level}", { level: decibels(value) });
+  return bound === "<" ? t("at most {level}", { level: decibels(value) }) : decibels(value);
+}
 
 export function level({ now }) {
-  return now?.level_db == null ? "–" : `${BOUNDS[now.bound] ?? ""}${decibels(now.level_db)}`;
+  return now?.level_db == null ? "–" : bounded(now.level_db, now.bound);
 }
 
 export const uncertainty = ({ now }) => (now?.uncertainty_db == null ? "" : `± ${decibels(now.uncertainty_db)}`);
 
 export function margin({ now }) {
   if (!now) return "";
-  const limit = `limit ${decibels(now.limit_db)}`;
-  if (now.margin_db == null) return limit;
-  const side = now.margin_db < 0 ? "above it" : "below it";
-  return `${limit}, ${decibels(Math.abs(now.margin_db))} ${side}`;
+  const limit = number(now.limit_db, 1);
+  if (now.margin_db == null) return t("limit {limit} dB", { limit });
+  const by = decibels(Math.abs(now.margin_db));
+  if (now.margin_db === 0) return t("just at the limit of {limit} dB", { limit });
+  return now.margin_db < 0 ? t("{by} above the limit of {limit} dB", { by, limit }) : t("{by} below the limit of {limit} dB", { by, limit });
 }
 
 export function duration(seconds) {
@@ -41,27 +49,27 @@ export function duration(seconds) {
 }
 
 // Never more than there is: 99.96 % are not 100 %.
-const percent = (ratio) => `${(Math.floor(ratio * 1000 + 1e-6) / 10).toFixed(1)} %`;
+const percent = (ratio) => `${number(Math.floor(ratio * 1000 + 1e-6) / 10, 1)} %`;
 
 export function used({ allowance }) {
   if (!allowance) return "";
   const least = percent(allowance.used_ratio);
   const most = allowance.used_at_most == null ? "" : percent(allowance.used_at_most);
-  return most && most !== least ? `${least} to ${most} of the allowance used` : `${least} of the allowance used`;
+  return most && most !== least ? t("{least} to {most} of the allowance used", { least, most }) : t("{least} of the allowance used", { least });
 }
 
 export function rest({ allowance }) {
   if (!allowance || allowance.rest_s <= 0) return "";
-  if (allowance.is_lost) return "Exceeded whatever happens now.";
+  if (allowance.is_lost) return t("Exceeded whatever happens now.");
   const parts = [];
   if (allowance.rest_level_db != null) {
-    parts.push(`No more than ${decibels(allowance.rest_level_db)} for the rest (${duration(allowance.rest_s)}).`);
+    parts.push(t("No more than {level} for the rest ({time}).", { level: decibels(allowance.rest_level_db), time: duration(allowance.rest_s) }));
   }
   if (allowance.exhausted_in_s != null) {
     parts.push(
       allowance.exhausted_in_s < allowance.rest_s
-        ? `At the level of the last 15 min it is used up in ${duration(allowance.exhausted_in_s)}.`
-        : "At the level of the last 15 min it lasts.",
+        ? t("At the level of the last 15 min it is used up in {time}.", { time: duration(allowance.exhausted_in_s) })
+        : t("At the level of the last 15 min it lasts."),
     );
   }
   return parts.join(" ");
@@ -69,14 +77,14 @@ export function rest({ allowance }) {
 
 export function change({ next_change: next }, clock) {
   if (!next) return "";
-  const then = next.level_db == null ? "no limit" : `limit ${decibels(next.level_db)}`;
-  return `From ${clock.minute(next.at)}: ${then}.`;
+  const time = clock.minute(next.at);
+  return next.level_db == null ? t("From {time}: no limit.", { time }) : t("From {time}: limit {level}.", { time, level: decibels(next.level_db) });
 }
 
 export function previous({ previous: last }, clock) {
   if (!last) return "";
-  const value = last.level_db == null ? "no data" : `${BOUNDS[last.bound] ?? ""}${decibels(last.level_db)}`;
-  return `Period before, to ${clock.time(last.ends_at)}: ${value}, ${VERDICTS[last.verdict] ?? last.verdict}.`;
+  const value = last.level_db == null ? "–" : bounded(last.level_db, last.bound);
+  return t("Period before, to {time}: {level}, {verdict}.", { time: clock.hour(last.ends_at), level: value, verdict: VERDICTS[last.verdict] ?? last.verdict });
 }
 
 export const byUrgency = (one, other) => rank(other) - rank(one) || one.limit_id - other.limit_id;

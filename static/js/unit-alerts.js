@@ -2,17 +2,17 @@
 
 import { byUrgency, isOpen, period, ruleName, sentence, severity, state } from "./alert-words.js";
 import { call } from "./api.js";
-import { ZoneClock } from "./zone.js";
 
 export class UnitAlerts {
-  constructor(unitId, now) {
+  // clock is the ZoneClock of the place.
+  constructor(unitId, now, clock) {
     this.path = `/${encodeURIComponent(unitId)}/alerts/events?state=open`;
     this.now = now;
     this.strip = document.getElementById("unit-alerts"); // only for those who may see alerts
     this.list = document.getElementById("unit-alert-list");
     this.events = new Map();
     this.heard = new Map(); // since the last list was asked for, which may be older than they are
-    this.clock = new ZoneClock(); // the browser's zone, as in the chart below
+    this.clock = clock;
   }
 
   async load() {

@@ -1,24 +1,34 @@
 // Where the limits of one unit stand: verdict in words, level, margin and allowance; told by the event stream.
 
-import { ZoneClock } from "./zone.js";
 import { call } from "./api.js";
 import { age } from "./format.js";
 import * as words from "./limit-words.js";
+import { t } from "./words.js";
 
 const LINES = ["why", "rest", "change", "previous"];
 
 export class UnitLimits {
-  constructor(unitId, now) {
+  // clock is the ZoneClock of the place.
+  constructor(unitId, now, clock) {
     this.path = `/${encodeURIComponent(unitId)}/limits/standing`;
     this.now = now;
     this.section = document.getElementById("unit-limits");
     this.list = document.getElementById("unit-limit-list");
     this.entries = new Map();
-    this.clock = new ZoneClock(); // the browser's zone, as in the chart below
+    this.clock = clock;
   }
 
+  // Where they stand, as the event stream would tell it.
   async load() {
-    this.hear(await call(this.path));
+    const standing = await call(this.path);
+    this.hear(standing);
+    return standing;
+  }
+
+  // The most urgent one in force; null when there is none.
+  get lead() {
+    const inForce = [...this.entries.values()].map(({ standing }) => standing).filter(({ now, verdict }) => now && verdict);
+    return inForce.sort(words.byUrgency)[0] ?? null;
   }
 
   hear({ limits }) {
@@ -63,7 +73,7 @@ export class UnitLimits {
     entry.allowance.hidden = !standing.allowance;
     if (!standing.allowance) return;
     entry.meter.value = Math.min(100, standing.allowance.used_ratio * 100);
-    entry.meter.setAttribute("aria-label", `Allowance of ${standing.name}`);
+    entry.meter.setAttribute("aria-label", t("Allowance of {name}", { name: standing.name }));
     entry.meter.setAttribute("aria-valuetext", words.used(standing));
     write(entry.used, words.used(standing));
   }
@@ -72,8 +82,8 @@ export class UnitLimits {
   tick() {
     for (const { standing, old } of this.entries.values()) {
       const at = Date.parse(standing.at);
-      const kind = standing.resolution === "live" ? "" : ", whole minutes";
-      write(old, `as of ${this.clock.time(standing.at)}, ${age((this.now() - at) / 1000)} old${kind}`);
+      const values = { time: this.clock.time(standing.at), age: age((this.now() - at) / 1000) };
+      write(old, standing.resolution === "live" ? t("as of {time}, {age} old", values) : t("as of {time}, {age} old, whole minutes", values));
     }
   }
 }

@@ -1,93 +1,44 @@
-// The page of one unit: figures, chart and control, fed by one event stream.
+// The page of one unit: figures, chart, limits and control, fed by one event stream.
 
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
-import { Moment } from "./chart-moment.js";
-import { LevelChart } from "./chart.js";
 import * as format from "./format.js";
 import { showLink } from "./link.js";
+import { MeterLine } from "./meter-line.js";
 import { SlmmClient } from "./slmm-client.js";
 import { ServerClock, UnitStore } from "./store.js";
 import { UnitAlerts } from "./unit-alerts.js";
+import { UnitChart } from "./unit-chart.js";
+import { UnitControl } from "./unit-control.js";
+import { UnitFigures } from "./unit-figures.js";
 import { UnitLimits } from "./unit-limits.js";
+import { UnitPeriods } from "./unit-periods.js";
+import { t } from "./words.js";
+import { ZoneClock } from "./zone.js";
 
-const GRID = ["lmax", "lmin", "lpeak", "le", "ln1", "ln2", "ln3", "ln4", "ln5"];
 const unit = document.getElementById("unit");
-const unitId = unit.dataset.unitId;
-const path = `/${encodeURIComponent(unitId)}`;
+const { unitId } = unit.dataset;
 const byId = (id) => document.getElementById(id);
 
-const clock = new ServerClock();
-const store = new UnitStore(unitId, clock);
-const chart = new LevelChart(byId("chart"), () => clock.now() / 1000);
+const serverClock = new ServerClock();
+const now = () => serverClock.now();
+const clock = new ZoneClock(unit.dataset.zone);
+const store = new UnitStore(unitId, serverClock);
 let isDrawn = true;
-let isAsking = false;
 let isCurrent = false;
 let client;
-const moment = new Moment(chart, chooseWindow);
-const alerts = new UnitAlerts(unitId, () => clock.now());
-const limits = new UnitLimits(unitId, () => clock.now());
 const badge = new AlertBadge();
-const cells = buildGrid();
-const BUTTONS = [byId("start"), byId("stop")].filter(Boolean); // only for those who may
-const MOMENT = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+const alerts = new UnitAlerts(unitId, now, clock);
+const limits = new UnitLimits(unitId, now, clock);
+const meter = new MeterLine(unitId, byId("meter-line"), clock);
+const figures = new UnitFigures(store);
+const chart = new UnitChart(unitId, { store, clock, serverClock, redraw });
+const control = new UnitControl(byId("unit-control"), unitId, now);
+new UnitPeriods(byId("unit-periods"), unitId, unit.dataset.zone);
 
-function buildGrid() {
-  const found = {};
-  for (const name of GRID) {
-    const box = document.createElement("div");
-    const term = document.createElement("dt");
-    const value = document.createElement("dd");
-    box.append(term, value);
-    byId("grid").append(box);
-    found[name] = { term, value };
-  }
-  return found;
-}
-
-function text(id, value) {
+function write(id, value) {
   const element = byId(id);
   if (element.textContent !== value) element.textContent = value;
-}
-
-function drawLabels() {
-  const names = format.labels(store.labels);
-  const isKnown = Boolean(store.labels?.frequency_weighting);
-  for (const id of ["leq-label", "legend-leq"]) format.writeLabel(byId(id), names.leq, isKnown);
-  for (const id of ["lp-label", "legend-lp"]) format.writeLabel(byId(id), names.lp, isKnown);
-  for (const name of GRID) format.writeLabel(cells[name].term, names[name], isKnown);
-}
-
-// The newest levels; those under the pointer, with their time, while it is on the chart.
-function drawLegend(frame) {
-  const { time, lp, leq } = chart.point ?? { time: "", ...frame };
-  text("legend-time", time);
-  text("legend-lp-value", `${format.level(lp)} dB`);
-  text("legend-leq-value", `${format.level(leq)} dB`);
-}
-
-function drawFigures(view) {
-  const frame = view.isBlank ? {} : (store.frame ?? {});
-  text("leq", format.level(frame.leq));
-  text("lp", format.level(frame.lp));
-  for (const name of GRID) {
-    const shown = frame[name] == null ? "–" : `${format.level(frame[name])} dB`;
-    if (cells[name].value.textContent !== shown) cells[name].value.textContent = shown;
-  }
-  const flags = (frame.flags ?? []).map(format.flag);
-  byId("flags").hidden = flags.length === 0;
-  text("flags", flags.join("; "));
-  drawLegend(frame);
-}
-
-function drawRun({ measurement_state: state, measurement_start_time: startedAt }) {
-  text("run-state", format.runState(state, startedAt, clock.now()));
-  text("period", format.period(state, startedAt, clock.now()));
-  const since = byId("run-since");
-  since.hidden = state !== "Start" || !startedAt;
-  if (since.hidden || since.dateTime === startedAt) return;
-  since.dateTime = startedAt;
-  since.textContent = `since ${MOMENT.format(Date.parse(startedAt))}`;
 }
 
 // Figures at most once per animation frame; age and verdict also without new data.
@@ -96,18 +47,16 @@ function draw() {
   const view = store.view();
   const verdict = format.verdict(view);
   byId("verdict").dataset.kind = verdict.kind;
-  text("verdict-text", verdict.text);
-  text("verdict-detail", verdict.detail ?? "");
+  write("verdict-text", verdict.text);
+  write("verdict-detail", verdict.detail ?? "");
   unit.classList.toggle("is-stale", verdict.kind !== "live");
-  text("age", view.hasReading ? `${format.age(view.ageS)} old` : "no reading yet");
-  drawRun(store.frame ?? {});
-  for (const button of BUTTONS) button.disabled = isAsking || view.isRemoved;
-  drawLabels();
-  drawFigures(view);
+  figures.draw(view, limits.lead, now());
+  meter.draw(view, store.labels, now());
+  control.run(store.frame?.measurement_state ?? null, store.frame?.measurement_start_time ?? null);
+  control.tick();
   alerts.tick();
   limits.tick();
-  moment.explain(store.columns);
-  chart.show(store.columns);
+  chart.draw();
 }
 
 function redraw() {
@@ -116,83 +65,59 @@ function redraw() {
   requestAnimationFrame(draw);
 }
 
-async function command(verb) {
-  isAsking = true;
-  for (const button of BUTTONS) button.disabled = true;
-  text("outcome", `${verb} sent; waiting for the meter …`);
-  try {
-    await call(`${path}/${verb}`, { method: "POST" });
-    text("outcome", `The meter confirmed: ${verb}.`);
-  } catch (error) {
-    text("outcome", `The meter did not ${verb}: ${error.message}`);
-  }
-  isAsking = false;
+function hearLimits(payload) {
+  limits.hear(payload);
+  chart.hearLimits(payload);
   redraw();
 }
 
-function chooseWindow(seconds) {
-  chart.windowS = seconds;
-  for (const button of document.querySelectorAll("[data-window-s]")) {
-    button.setAttribute("aria-pressed", String(Number(button.dataset.windowS) === seconds));
-  }
-  redraw();
-}
-
-// What the event stream does not carry: configuration, last state and, before anything live, the trail.
+// What the event stream does not carry: configuration, last state, alerts and the past. All at once: none waits for another.
 async function load() {
   isCurrent = true;
-  try {
-    const { devices } = await call("/roster", { clock });
-    const entry = devices.find((device) => device.unit_id === unitId);
-    if (entry) {
-      store.known(entry);
-      store.backfill((await call(`${path}/history?hours=${moment.hours}`)).readings);
-      moment.isLoaded = true;
-      await alerts.load();
-      await limits.load();
-    } else {
-      store.isRemoved = true;
-    }
-    text("load-outcome", "");
-  } catch (error) {
-    isCurrent = false;
-    text("load-outcome", `The past could not be loaded: ${error.message}`);
-  }
+  const [roster, standing] = await Promise.allSettled([loadRoster(), limits.load().then((found) => chart.hearLimits(found)), alerts.load(), meter.load(), chart.load()]);
+  if (roster.reason || standing.reason) isCurrent = false;
+  if (roster.reason) write("load-outcome", t("The unit's state could not be loaded: {reason}", { reason: roster.reason.message }));
+  redraw();
+}
+
+async function loadRoster() {
+  const { devices } = await call("/roster", { clock: serverClock });
+  const entry = devices.find((device) => device.unit_id === unitId) ?? null;
+  control.known(entry);
+  if (entry) store.known(entry);
+  else store.isRemoved = true;
   redraw();
 }
 
 function removed() {
   store.isRemoved = true;
-  client.close("the unit was removed");
+  control.known(null);
+  client.close(t("the unit was removed"));
   redraw();
 }
 
-async function begin() {
-  text("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
-  for (const button of document.querySelectorAll("[data-window-s]")) {
-    button.addEventListener("click", () => chooseWindow(Number(button.dataset.windowS)));
-  }
-  for (const button of BUTTONS) button.addEventListener("click", () => command(button.id));
-  chart.onPoint = redraw;
-  await load();
+function follow() {
   client = new SlmmClient({
     units: [unitId],
     lastEventId: "earliest",
     onFrame(frame) {
-      clock.heard(Date.parse(frame.timestamp));
+      serverClock.heard(Date.parse(frame.timestamp));
       store.take(frame);
-      redraw();
+      chart.take(frame);
     },
     onStatus(event) {
       store.status(event);
+      control.hear(event);
+      if ("held_by" in event) meter.load();
       redraw();
     },
     onRoster: ({ change }) => (change === "removed" ? removed() : load()),
     onAlert(payload) {
       badge.hear(payload);
       alerts.hear(payload);
+      chart.loadEvents();
     },
-    onLimits: (payload) => limits.hear(payload),
+    onLimits: hearLimits,
     onState(state, detail) {
       showLink(state, detail);
       if (state === "waiting") isCurrent = false;
@@ -202,8 +127,10 @@ async function begin() {
       }
     },
   });
-  setInterval(redraw, 500);
-  redraw();
 }
 
-begin();
+write("zone", t("times in {zone}", { zone: clock.zone }));
+load();
+follow();
+setInterval(redraw, 500);
+redraw();
