@@ -104,7 +104,7 @@ def write(
                 record = _copy(database, workshop, snapshot)
                 files = _found(workshop, data_dir, with_downloads=with_downloads)
                 sizes = {name: path.stat().st_size for name, path in files.items()}
-                _refuse_a_full_disk(target.parent, sum(sizes.values()))
+                refuse_a_full_disk(target.parent, sum(sizes.values()))
                 part.touch(mode=0o600)  # it holds the key and every account
                 hashes = _pack(part, files, sizes, progress)
                 made_at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -162,7 +162,8 @@ def _found(workshop: Path, data_dir: Path, *, with_downloads: bool) -> dict[str,
     return files
 
 
-def _refuse_a_full_disk(folder: Path, needed_bytes: int) -> None:
+def refuse_a_full_disk(folder: Path, needed_bytes: int) -> None:
+    """Raise DiskFull unless so much can be written there, and room is left to the database."""
     free_bytes = shutil.disk_usage(folder).free
     if needed_bytes > free_bytes - KEEP_FREE_BYTES:
         raise DiskFull(
@@ -192,48 +193,52 @@ def _pack(part: Path, files: Mapping[str, Path], sizes: Mapping[str, int], progr
 
 def read_manifest(path: Path) -> Manifest:
     """What a backup says it holds; raises Invalid for a file that is none, DiskTrouble."""
-    with _opened(path) as archive:
-        return _manifest(archive, path)
+    with _opened(path, path.name) as archive:
+        return _manifest(archive, path.name)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def _opened(path: Path, called: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
-        raise Invalid(f"{path.name} is no backup of SLMM: {error}") from error
+        raise Invalid(f"{called} is no backup of SLMM: {error}") from error
     except OSError as error:
         raise DiskTrouble(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
+def _manifest(archive: zipfile.ZipFile, called: str) -> Manifest:
     manifest = Manifest(**json.loads(archive.read(MANIFEST)))
     if manifest.format not in READABLE:
-        raise Invalid(f"{path.name} has format {manifest.format}; this version reads up to {FORMAT}")
+        raise Invalid(f"{called} has format {manifest.format}; this version reads up to {FORMAT}")
     return manifest
 
 
-def verify(path: Path, progress: Progress = unheard) -> Manifest:
-    """Read a backup to its end; raises Invalid unless every member is there, whole and where it may be."""
-    return _read_through(path, None, progress)
+def verify(path: Path, progress: Progress = unheard, *, name: str = "") -> Manifest:
+    """Read a backup to its end; raises Invalid unless every member is there, whole and where it may be.
+
+    *name* is what the messages call it.
+    """
+    return _read_through(path, None, progress, name)
 
 
 def unpack(path: Path, into: Path, progress: Progress = unheard) -> Manifest:
     """The same, and put every member below *into*, on the disk when this returns."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(mode=0o700, parents=True)
-    return _read_through(path, into, progress)
+    return _read_through(path, into, progress, "")
 
 
-def _read_through(path: Path, into: Path | None, progress: Progress) -> Manifest:
-    with _opened(path) as archive:
-        manifest = _manifest(archive, path)
+def _read_through(path: Path, into: Path | None, progress: Progress, called: str) -> Manifest:
+    called = called or path.name
+    with _opened(path, called) as archive:
+        manifest = _manifest(archive, called)
         if set(archive.namelist()) != {MANIFEST, *manifest.members}:
-            raise Invalid(f"{path.name} does not hold what its manifest says")
+            raise Invalid(f"{called} does not hold what its manifest says")
         done, total = 0, sum(archive.getinfo(name).file_size for name in manifest.members)
         if into is not None:
-            _refuse_a_full_disk(into, total)
+            refuse_a_full_disk(into, total)
         for name, expected in manifest.members.items():
             _check_name(name)
             sha256 = hashlib.sha256()
@@ -244,7 +249,7 @@ def _read_through(path: Path, into: Path | None, progress: Progress) -> Manifest
                     done += len(piece)
                     progress("unpack" if into else "check", done, total)
             if sha256.hexdigest() != expected:
-                raise Invalid(f"{name} in {path.name} is not what was backed up")
+                raise Invalid(f"{name} in {called} is not what was backed up")
     return manifest
 
 

@@ -51,6 +51,11 @@ def head(migrations: Path) -> str | None:
     return ScriptDirectory(str(migrations)).get_current_head()
 
 
+def known(migrations: Path) -> set[str]:
+    """Every revision this version knows."""
+    return {script.revision for script in ScriptDirectory(str(migrations)).walk_revisions()}
+
+
 def current(database: Engine | str) -> str | None:
     """The revision of the database; None when it is empty."""
     with _opened(database) as engine, engine.connect() as connection:
@@ -77,8 +82,7 @@ def upgrade(database: Engine | str, migrations: Path, backup_dir: Path) -> None:
 
 def _refuse_unknown(before: str | None, tables: set[str], migrations: Path) -> None:
     """Better no start than a guess at somebody else's tables."""
-    known = {script.revision for script in ScriptDirectory(str(migrations)).walk_revisions()}
-    if before is not None and before not in known:
+    if before is not None and before not in known(migrations):
         raise SchemaUnknown(
             f"the database has schema {before}, which this version (schema {head(migrations)}) does not know; "
             "run the newer SLMM that wrote it, or restore a backup made before its migration"

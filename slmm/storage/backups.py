@@ -1,0 +1,149 @@
+"""The backups below ``data/backups``: those made here, those brought here, and the copies made before migrations.
+
+Blocks: for a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from slmm.errors import Conflict, Invalid, NotFound, SlmmError
+from slmm.storage import archive, upgrade
+from slmm.storage.archive import Manifest
+from slmm.storage.downloads import on_disk
+
+FOLDER = "backups"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.(zip|db)")
+_MIGRATION = re.compile(r"slmm-\d{8}T\d{6}\.\d+Z-(?P<schema>\w+)\.db")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One backup."""
+
+    name: str
+    kind: str
+    """``backup``, or ``migration``: the database alone, as it was before its tables were changed."""
+    size_bytes: int
+    made_at: datetime
+    version: str | None
+    schema: str | None
+    parts: tuple[str, ...]
+    """What of the data directory is in it."""
+    missing: tuple[str, ...]
+    """Files of the record that were not there when it was made."""
+    trouble: str | None
+    """Why it cannot be used; None when it looks well."""
+
+
+def new_name(now: datetime) -> str:
+    """What a backup made now is called."""
+    return f"slmm-backup-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.zip"
+
+
+class Backups:
+    """What is kept in one folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir / FOLDER
+
+    def all(self) -> list[Kept]:
+        """Every backup, the newest first."""
+        found = [path for path in self.folder.glob("*") if NAME.fullmatch(path.name) and path.is_file()]
+        return sorted((_kept(path) for path in found), key=lambda each: each.made_at, reverse=True)
+
+    def place(self, name: str) -> Path:
+        """Where a backup of that name is; raises Invalid, NotFound."""
+        path = self._place(name)
+        if not path.is_file():
+            raise NotFound(f"there is no backup {name!r}")
+        return path
+
+    def _place(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise Invalid("name: letters, digits, '.', '_' and '-', ending in .zip", field="name")
+        return self.folder / name
+
+    def remove(self, name: str) -> None:
+        """Delete one; raises NotFound, DiskTrouble."""
+        path = self.place(name)
+        with on_disk(f"{name} cannot be deleted"):
+            path.unlink()
+
+    def incoming(self, name: str) -> Incoming:
+        """Room for a backup that comes from elsewhere; raises Invalid, Conflict."""
+        place = self._place(name)
+        if place.suffix != ".zip":
+            raise Invalid("name: a backup is a ZIP file made by SLMM; this is none", field="name")
+        if place.exists():
+            raise Conflict(f"there is a backup {name} already")
+        return Incoming(place)
+
+
+class Incoming:
+    """A backup on its way in: it has its name only when it was read to its end and found whole."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._part = place.with_name(f".{place.name}.part")
+        with on_disk(f"{place.name} cannot be kept"):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self._part.touch(mode=0o600)
+            self._file: BinaryIO = self._part.open("wb")
+
+    def take(self, piece: bytes) -> None:
+        """The next bytes; raises DiskFull, DiskTrouble."""
+        with on_disk(f"{self._place.name} cannot be kept"):
+            archive.refuse_a_full_disk(self._place.parent, len(piece))
+            self._file.write(piece)
+
+    def end(self) -> Manifest:
+        """That was all of it; raises Invalid for anything but a whole backup."""
+        with on_disk(f"{self._place.name} cannot be kept"):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            manifest = archive.verify(self._part, name=self._place.name)
+            self._part.replace(self._place)
+        return manifest
+
+    def close(self) -> None:
+        """Let go; what did not come to its end is gone."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+def refuse_unusable(manifest: Manifest, migrations: Path, refuse_record: Callable[[int | None], None]) -> None:
+    """Raise Conflict for a backup that this version cannot read: its database or its record is newer."""
+    if not manifest.holds(archive.DATABASE):
+        raise Invalid("there is no database in this backup")
+    if manifest.schema is not None and manifest.schema not in upgrade.known(migrations):
+        raise Conflict(
+            f"its database has schema {manifest.schema}, written by SLMM {manifest.version}; this version knows up to "
+            f"{upgrade.head(migrations)}: install that newer version first"
+        )
+    refuse_record(None if manifest.record is None else int(manifest.record["schema"]))
+
+
+def _kept(path: Path) -> Kept:
+    stat = path.stat()
+    made_at = datetime.fromtimestamp(stat.st_mtime, UTC)
+    if path.suffix == ".db":
+        match = _MIGRATION.fullmatch(path.name)
+        schema = match["schema"] if match else None
+        return Kept(path.name, "migration", stat.st_size, made_at, None, schema, (archive.DATABASE,), (), None)
+    try:
+        manifest = archive.read_manifest(path)
+    except SlmmError as error:
+        return Kept(path.name, "backup", stat.st_size, made_at, None, None, (), (), str(error))
+    with suppress(ValueError):
+        made_at = datetime.fromisoformat(manifest.made_at)
+    parts = tuple(sorted({PurePosixPath(name).parts[0] for name in manifest.members}))
+    missing = tuple((manifest.record or {}).get("missing", ()))
+    return Kept(path.name, "backup", stat.st_size, made_at, manifest.version, manifest.schema, parts, missing, None)
