@@ -1,4 +1,4 @@
-// Requests to the REST interface; a problem becomes an Error with its sentence.
+// Requests to the REST interface; a problem becomes an Error with its sentence, the fields it names and its status.
 
 export async function call(path, { method = "GET", body, clock } = {}) {
   const options = { method };
@@ -16,6 +16,9 @@ export async function call(path, { method = "GET", body, clock } = {}) {
   // The header has whole seconds, cut off: a bound, until a frame tells the time to the millisecond.
   if (clock && date) clock.heard(Date.parse(date));
   const data = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(data.detail ?? `the service answered ${answer.status}`);
+  if (!answer.ok) {
+    const error = new Error(data.detail ?? `the service answered ${answer.status}`);
+    throw Object.assign(error, { fields: data.errors ?? [], status: answer.status });
+  }
   return data;
 }
