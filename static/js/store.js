@@ -6,10 +6,13 @@ const BLANK_AFTER_S = 60;
 const MOST_POINTS = 9000;
 const CLOCK_WINDOW_MS = 60000;
 const JUMP_MS = 1000;
+const SETTLED_MS = 2000;
+const AHEAD_S = 5;
 
 // The server's clock as this page sees it: the smallest difference seen of late is skew, the rest is delay.
-// Measured against the steady clock, which nobody sets, and only of late, for clocks drift apart over days. The steady
-// clock may stand still while a laptop sleeps: when the wall clock has run ahead of it, readings are taken to be older.
+// Measured against the steady clock, which nobody sets, and only of late, for clocks drift apart over days. When the wall
+// clock has run ahead of the steady one, either somebody set it or the laptop slept, with the steady clock standing still:
+// readings are taken to be older until the server tells its time, or until what comes in has settled.
 export class ServerClock {
   constructor() {
     this.ahead = null;
@@ -20,12 +23,20 @@ export class ServerClock {
     this.least = Infinity;
     this.leastBefore = Infinity;
     this.windowEndMs = -Infinity;
+    this.sleptMs = 0;
   }
 
+  // The server's time itself, as the stream tells it before any frame.
+  told(serverMs, wallMs = Date.now(), steadyMs = performance.now()) {
+    this.forget();
+    this.ahead = wallMs - steadyMs;
+    this.heard(serverMs, wallMs, steadyMs);
+  }
+
+  // The time of something that has happened: the present, or the past when it is replayed.
   heard(serverMs, wallMs = Date.now(), steadyMs = performance.now()) {
-    const ahead = wallMs - steadyMs;
-    if (Math.abs(ahead - (this.ahead ?? ahead)) > JUMP_MS) this.forget();
-    this.ahead = ahead;
+    this.compare(wallMs, steadyMs);
+    if (this.sleptMs && steadyMs - this.comparedMs > SETTLED_MS) this.forget();
     if (steadyMs >= this.windowEndMs) {
       this.leastBefore = this.least;
       this.least = Infinity;
@@ -34,17 +45,26 @@ export class ServerClock {
     this.least = Math.min(this.least, steadyMs - serverMs);
   }
 
+  compare(wallMs, steadyMs) {
+    const jump = wallMs - steadyMs - (this.ahead ?? wallMs - steadyMs);
+    this.ahead = wallMs - steadyMs;
+    if (Math.abs(jump) <= JUMP_MS) return;
+    this.sleptMs = Math.max(0, this.sleptMs + jump);
+    this.comparedMs = steadyMs;
+  }
+
   now(wallMs = Date.now(), steadyMs = performance.now()) {
     const offset = Math.min(this.least, this.leastBefore);
     if (offset === Infinity) return wallMs;
     const jump = wallMs - steadyMs - this.ahead;
-    return steadyMs - offset + (jump > JUMP_MS ? jump : 0);
+    return steadyMs - offset + this.sleptMs + (jump > JUMP_MS ? jump : 0);
   }
 }
 
+// The lower one of two: what makes a reading look old sooner.
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return sorted[Math.floor((sorted.length - 1) / 2)];
 }
 
 export class UnitStore {
@@ -112,12 +132,13 @@ export class UnitStore {
       this.append(at, null, null, Infinity);
       return true;
     }
-    if (this.lastLive && at <= this.lastLive) return false;
+    if (this.lastLive && at <= this.lastLive && !this.isAhead(this.lastLive)) return false;
+    const isAfterOutage = this.isReachable === false;
     this.isReachable = true;
     this.reason = "";
     this.frame = frame;
     this.clearTrailFrom(at);
-    if (this.lastLive) {
+    if (this.lastLive && !isAfterOutage) {
       this.intervals.push(at - this.lastLive);
       if (this.intervals.length > 5) this.intervals.shift();
     }
@@ -150,9 +171,14 @@ export class UnitStore {
     if (times.length > this.mostPoints) for (const column of this.columns) column.splice(0, Math.ceil(this.mostPoints / 10));
   }
 
-  // Seconds between readings of late.
+  // Seconds between readings of late; a single interval may have been an outage.
   get cadenceS() {
-    return this.intervals.length ? median(this.intervals) : 1;
+    return this.intervals.length > 1 ? median(this.intervals) : 1;
+  }
+
+  // A time that cannot be, for it is still to come: the server's clock was set back meanwhile.
+  isAhead(atS) {
+    return atS - this.clock.now() / 1000 > AHEAD_S;
   }
 
   ageS() {
@@ -168,7 +194,7 @@ export class UnitStore {
       reason: this.reason,
       hasReading: this.frame !== null,
       ageS,
-      isStale: ageS > Math.max(3.5, 3 * this.cadenceS + 0.5),
+      isStale: ageS > Math.max(3.5, 3 * this.cadenceS + 0.5) || ageS < -AHEAD_S,
       isBlank: ageS > Math.max(BLANK_AFTER_S, 3 * this.cadenceS + 0.5),
     };
   }

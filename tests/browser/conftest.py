@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ class Browser:
         return self.wait(script, within_s)
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """A browser for as long as the context lasts; skips the test where there is none."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         if os.environ.get("SLMM_TEST_REQUIRE") == "all":
@@ -59,6 +61,12 @@ def browser() -> Iterator[Browser]:
         yield Browser(process)
         process.stdin.close()
         process.wait(20)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with running_browser() as started:
+        yield started
 
 
 @pytest.fixture

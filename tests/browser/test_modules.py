@@ -1,19 +1,25 @@
 """The pure modules of the pages, run by the browser that has to run them."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import Browser
+from tests.browser.conftest import Browser, running_browser
 from tests.server import RunningServer
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def page(server: Callable[..., RunningServer], browser: Browser) -> Browser:
-    browser.open(f"{server().url}/")
-    return browser
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    server = RunningServer(tmp_path_factory.mktemp("modules"), {})
+    try:
+        server.start()
+        with running_browser() as browser:
+            browser.open(f"{server.url}/")
+            yield browser
+    finally:
+        server.kill()
 
 
 def test_labels_carry_the_weightings_once_they_are_known(page: Browser) -> None:
@@ -116,10 +122,13 @@ def test_age_survives_a_delayed_replay_and_a_browser_clock_that_jumps(page: Brow
           pass(1, 8000);  // one frame came late: that is delay, not a clock
           seen.push(skew());
           browser += 3600000;  // an hour forward, as when daylight saving is set by hand
-          pass(1);
+          pass(4);
           seen.push(skew());
           browser -= 7200000;
           pass(1);
+          seen.push(skew());
+          browser += 3600000;
+          clock.told(server - 20, browser, steady);  // the stream was made anew
           seen.push(skew());
           return seen;
         })()"""
@@ -128,12 +137,47 @@ def test_age_survives_a_delayed_replay_and_a_browser_clock_that_jumps(page: Brow
 
 
 def test_a_reading_from_before_the_laptop_slept_is_old_when_it_wakes(page: Browser) -> None:
-    age_s = page.evaluate(
+    ages_s = page.evaluate(
         """(async () => {
           const { ServerClock } = await import('/static/js/store.js');
-          const clock = new ServerClock();
+          const clock = new ServerClock(), hour = 3600000;
+          const age = (of, wall, steady) => (clock.now(wall, steady) - of) / 1000;
           clock.heard(1e12, 1e12, 0);
-          return (clock.now(1e12 + 3600000, 100) - 1e12) / 1000;  // the steady clock stood still meanwhile
+          const ages = [age(1e12, 1e12 + hour, 100)];  // the steady clock stood still meanwhile
+          clock.heard(1e12 + 1000, 1e12 + hour + 200, 300);  // the last reading of a meter that failed: a replay
+          ages.push(age(1e12 + 1000, 1e12 + hour + 200, 300));
+          clock.told(1e12 + hour + 300, 1e12 + hour + 300, 400);
+          clock.heard(1e12 + 1000, 1e12 + hour + 300, 400);
+          ages.push(age(1e12 + 1000, 1e12 + hour + 300, 400));
+          clock.heard(1e12 + hour + 1300, 1e12 + hour + 1300, 1400);
+          ages.push(age(1e12 + hour + 1300, 1e12 + hour + 1300, 1400));
+          return ages;
         })()"""
     )
-    assert age_s >= 3600
+    assert [round(age_s) for age_s in ages_s] == [3600, 3600, 3599, 0]
+
+
+def test_an_outage_makes_no_cadence_and_a_clock_set_back_makes_nothing_live(page: Browser) -> None:
+    found = page.evaluate(
+        """(async () => {
+          const { UnitStore } = await import('/static/js/store.js');
+          const start = Date.UTC(2026, 0, 1, 12);
+          const clock = { at: start, now() { return this.at; } };
+          const take = (store, second) => {
+            clock.at = start + 1000 * second;
+            return store.take({ timestamp: new Date(clock.at).toISOString(), feed_status: 'ok', lp: 60, leq: 60 });
+          };
+          const late = new UnitStore('u', clock);  // two frames with ten minutes between
+          take(late, -600);
+          take(late, 0);
+          clock.at = start + 4000;
+          const afterOutage = late.view().isStale;
+          const store = new UnitStore('u', clock);
+          for (let second = -5; second <= 0; second++) take(store, second);
+          const before = store.view().isStale;
+          clock.at = start - 3600000;
+          const setBack = store.view().isStale;
+          return [afterOutage, before, setBack, take(store, -3600), store.view().isStale];
+        })()"""
+    )
+    assert found == [True, False, True, True, False]
