@@ -102,7 +102,7 @@ export class Levels {
   legend(point) {
     const parts = this.lines.map(({ name, style }, index) => {
       const value = point?.values[index]?.[1];
-      return element("span", { className: "legend-part" }, element("span", { className: `key key-${style}` }), name, element("span", { className: "legend-value" }, value == null ? "" : ` ${number(value, 1)} dB`));
+      return element("span", { className: "legend-part" }, element("span", { className: `swatch swatch-${style}` }), name, element("span", { className: "legend-value" }, value == null ? "" : ` ${number(value, 1)} dB`));
     });
     if (point) parts.push(element("span", { className: "legend-time" }, this.clock.minute(point.second * 1000)));
     byId("legend").replaceChildren(...parts);

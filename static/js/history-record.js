@@ -69,7 +69,7 @@ export class Remarks {
     }
     const columns = [{ title: t("From") }, { title: t("Until") }, { title: t("Reason") }, { title: t("What it was") }, { title: t("By") }, ...(mayAct ? [{ title: "" }] : [])];
     const rows = remarks.map((remark) => this.row(remark));
-    byId("remarks").replaceChildren(table(t("Remarks and exclusions"), columns, rows));
+    byId("remarks").replaceChildren(table(t("Remarks, the newest first"), columns, rows));
   }
 
   row(remark) {
@@ -143,7 +143,7 @@ export class Checks {
       [check.calibrator, check.serial_number].filter(Boolean).join(", ") || "–",
       check.made_by,
     ]);
-    byId("checks").replaceChildren(table(t("Calibration checks"), columns, rows), hint(t("Drift is recorded, and never applied to levels.")));
+    byId("checks").replaceChildren(table(t("Checks, the newest first"), columns, rows), hint(t("Drift is recorded, and never applied to levels.")));
   }
 
   add() {

@@ -93,6 +93,18 @@ function verdictCell(verdict) {
   return element("span", { className: "verdict-word", dataset: { verdict } }, VERDICTS[verdict] ?? verdict);
 }
 
+// Periods without data, one after the other, are one line: that nothing is known is said once.
+function merged(found) {
+  const lines = [];
+  for (const each of found) {
+    const last = lines.at(-1);
+    if (each.verdict === "no_data" && last?.verdict === "no_data" && last.ends_at === each.starts_at) {
+      lines[lines.length - 1] = { ...last, ends_at: each.ends_at, many: (last.many ?? 1) + 1 };
+    } else lines.push(each);
+  }
+  return lines;
+}
+
 // standing is that of now, when now is within the span.
 export function judged(place, answer, standing, clock) {
   const parts = [];
@@ -109,7 +121,7 @@ export function judged(place, answer, standing, clock) {
     element("p", { className: "counts" }, counts.map((name) => element("span", { className: "verdict-word", dataset: { verdict: name } }, `${number(answer.verdicts[name])} ${VERDICTS[name]}`))),
   );
   const told = answer.judgements.filter(({ verdict, as_measured: other }) => verdict !== "ok" || other);
-  const shown = (told.some(({ verdict }) => verdict === "red") ? told.filter(({ verdict }) => verdict !== "no_data") : told).slice(-MOST_ROWS);
+  const shown = merged(told).slice(-MOST_ROWS);
   if (told.length === 0) parts.push(hint(t("Every judged period kept the limit.")));
   else {
     const columns = [{ title: t("Period") }, { title: t("Verdict") }, { title: t("Level"), isNumber: true }, { title: t("Limit"), isNumber: true }, { title: t("Known"), isNumber: true }, { title: t("Why") }];
@@ -119,7 +131,7 @@ export function judged(place, answer, standing, clock) {
       each.verdict === "not_judged" && each.level_db != null ? element("s", {}, db(each.level_db)) : `${BOUNDS[each.bound]}${db(each.level_db)}`,
       db(each.limit_db),
       percent(each.coverage),
-      each.as_measured ? `${each.why}; ${t("with what was excluded: {why}", { why: each.as_measured.why })}` : each.why,
+      each.many > 1 ? tn(each.many, "one period", "{n} periods without data") : each.as_measured ? `${each.why}; ${t("with what was excluded: {why}", { why: each.as_measured.why })}` : each.why,
     ]);
     parts.push(table(t("Periods that did not simply keep the limit"), columns, rows));
   }
@@ -165,5 +177,5 @@ export function runs(place, found, clock) {
     run.how ? (HOW[run.how] ?? run.how) : "",
     `${CARD[run.card] ?? run.card}${run.card_note ? `: ${run.card_note}` : ""}`,
   ]);
-  place.replaceChildren(table(t("Measurements"), columns, rows));
+  place.replaceChildren(table(t("Measurements, from start to stop"), columns, rows));
 }
