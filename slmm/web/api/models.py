@@ -28,14 +28,14 @@ class UnitPath(BaseModel):
     unit_id: UnitId = Field(description="1–64 letters, digits, '.', '_' or '-', not beginning with '_' or '.'")
 
 
-FACTS = ("name", "site", "latitude", "longitude")
+FACTS = ("name", "site", "latitude", "longitude", "timezone")
 """What a unit need not have: null takes it away."""
 
 
 class ConfigInput(Input):
     """A change of a unit's configuration: members left out stay as they are.
 
-    So do those that are null, except name, site, latitude and longitude, which null takes away.
+    So do those that are null, except name, site, latitude, longitude and timezone, which null takes away.
     """
 
     host: Host | None = None

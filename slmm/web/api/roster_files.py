@@ -73,7 +73,7 @@ def import_roster(query: ImportQuery, body: RosterFile) -> dict[str, Any]:
     """Take meters on and change them by a CSV file, line by line: what is sound is done, the rest is told.
 
     Columns are members of a unit's configuration, unit_id and host at least; commas or semicolons. A column left out
-    changes nothing, an empty name, site or position takes it away, any other empty cell changes nothing.
+    changes nothing; an empty name, site, position or zone takes it away; any other empty cell changes nothing.
     """
     roster = context.runtime().roster
     lines = roster_csv.read(body.text, roster)
