@@ -33,11 +33,16 @@ CSP_REPORTS = """
 
 
 class Driver:
-    """One page and what went wrong on it."""
+    """The tab in use, its neighbours, and what went wrong in any of them."""
 
     def __init__(self, page: Page) -> None:
-        self.page = page
         self.errors: list[str] = []
+        self.tabs: list[Page] = []
+        self._adopt(page)
+
+    def _adopt(self, page: Page) -> None:
+        self.tabs.append(page)
+        self.page = page
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._console)
         page.add_init_script(CSP_REPORTS)
@@ -102,6 +107,34 @@ class Driver:
         """A picture of the whole page."""
         self.page.screenshot(path=path, full_page=True)
 
+    def new_tab(self, url: str) -> int:
+        """A page in a tab more, in use from now on; its number."""
+        self._adopt(self.page.context.new_page())
+        self.page.goto(url)
+        return len(self.tabs) - 1
+
+    def use_tab(self, number: int) -> None:
+        """Go on in another tab; the others stay open."""
+        self.page = self.tabs[number]
+
+    def close_tab(self, number: int) -> None:
+        """Close a tab as a person does; another must be in use."""
+        self.tabs[number].close(run_before_unload=True)
+
+    def freeze(self, number: int) -> None:
+        """Freeze a tab, as a browser does with one long in the background: nothing runs in it."""
+        page = self.tabs[number]
+        page.context.new_cdp_session(page).send("Page.setWebLifecycleState", {"state": "frozen"})
+
+    def thaw(self, number: int) -> None:
+        """Let a frozen tab go on."""
+        page = self.tabs[number]
+        page.context.new_cdp_session(page).send("Page.setWebLifecycleState", {"state": "active"})
+
+    def offline(self, is_offline: bool) -> None:
+        """Take the network away from the browser, or give it back."""
+        self.page.context.set_offline(is_offline)
+
     def refuse_once(self, pattern: str) -> None:
         """Answer the next request to *pattern* with 502, as a proxy does while the service restarts."""
         self.page.route(pattern, lambda route: route.fulfill(status=502, body="bad gateway"), times=1)
@@ -109,6 +142,20 @@ class Driver:
     def hover(self, selector: str) -> None:
         """Put the pointer on the middle of an element."""
         self.page.hover(selector)
+
+    def drag(self, selector: str, begin: float, end: float) -> None:
+        """Draw from one place of an element to another, given as shares of its width."""
+        box = self.page.locator(selector).bounding_box()
+        assert box is not None
+        places = [(box["x"] + box["width"] * share, box["y"] + box["height"] / 2) for share in (begin, end)]
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down()
+        self.page.mouse.move(*places[1], steps=4)
+        self.page.mouse.up()
+
+    def double_click(self, selector: str) -> None:
+        """Press twice on the middle of an element."""
+        self.page.dblclick(selector)
 
     def axe(self) -> list[str]:
         """What axe-core finds wrong with the page for people with disabilities: rule, help, and where."""
@@ -135,7 +182,7 @@ def main() -> None:
     """Obey until standard input ends."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=sys.argv[1], args=ARGUMENTS)
-        driver = Driver(browser.new_page())
+        driver = Driver(browser.new_context().new_page())
         print(json.dumps("ready"), flush=True)
         for line in sys.stdin:
             verb, *arguments = json.loads(line)
