@@ -73,6 +73,11 @@ function step([name, { status, message }]) {
   return element("li", { dataset: { state } }, element("span", { className: "step-mark", "aria-hidden": "true" }, mark), element("span", {}, text));
 }
 
+function offset(seconds) {
+  const size = number(Math.abs(seconds), 1);
+  return seconds >= 0 ? t("{n} s ahead", { n: size }) : t("{n} s behind", { n: size });
+}
+
 function facts({ database_dump: { config } }, connection) {
   const list = [
     [t("Address"), `${config.host}:${config.tcp_port}`],
@@ -82,7 +87,7 @@ function facts({ database_dump: { config } }, connection) {
     [t("Failures in a row"), number(last.status?.consecutive_failures ?? 0)],
     [t("Last error"), last.status?.last_error || t("none")],
     [t("Battery"), last.status?.battery_level ?? t("not known")],
-    [t("Clock"), last.status?.clock_offset_s == null ? t("not known") : t("{n} s ahead", { n: number(last.status.clock_offset_s, 1) })],
+    [t("Clock"), last.status?.clock_offset_s == null ? t("not known") : offset(last.status.clock_offset_s)],
   ];
   return list.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
 }

@@ -79,7 +79,7 @@ function crumbs() {
 function row(file) {
   const name = file.is_dir ? element("button", { type: "button", className: "entry-name" }, `${file.name}/`) : file.name;
   if (file.is_dir) name.addEventListener("click", () => list(file.path));
-  const fetch = element("button", { type: "button", "aria-label": t("Download {name}", { name: file.name }) }, file.is_dir ? t("Download folder") : t("Download"));
+  const fetch = element("button", { type: "button" }, file.is_dir ? t("Download folder") : t("Download"), element("span", { className: "unseen" }, ` ${file.name}`));
   fetch.addEventListener("click", () => transfers.begin(file.is_dir ? "download-folder" : "download", file.path, byId("list-outcome")));
   return [name, file.is_dir ? "–" : size(file.size), file.modified_timestamp ? clock.minute(file.modified_timestamp) : (file.modified ?? "–"), may("operator") ? fetch : t("for operators")];
 }
@@ -130,7 +130,7 @@ const cardState = (state) =>
 function runRow(run) {
   const ended = run.ended_at ? clock.minute(run.ended_at) : t("running");
   const state = element("span", {}, cardState(run.card), run.card_note ? element("span", { className: "period-time" }, run.card_note) : null);
-  const fetch = element("button", { type: "button", "aria-label": t("Fetch the card of the measurement of {time}", { time: clock.minute(run.started_at) }) }, run.card === "merged" ? t("Fetch again") : t("Fetch"));
+  const fetch = element("button", { type: "button" }, run.card === "merged" ? t("Fetch again") : t("Fetch"), element("span", { className: "unseen" }, ` ${clock.minute(run.started_at)}`));
   fetch.addEventListener("click", () => transfers.beginRun(run.id, byId("runs-outcome")));
   return [clock.minute(run.started_at), ended, run.store_name ?? "–", state, may("operator") ? fetch : "–"];
 }

@@ -87,7 +87,7 @@ export class MeterSettings {
     const others = Object.keys(this.now).filter((member) => !this.settable.some((each) => each.member === member));
     const rows = [...this.settable.map((each) => this.row(each)), ...others.map((member) => this.row({ member, name: "" }))];
     const made = element("table", { className: "data settings-table" }, element("thead", {}, heads), element("tbody", {}, rows));
-    byId("settings-table").replaceChildren(element("div", { className: "table-box", tabIndex: 0, role: "region", "aria-label": t("Settings of the meter") }, made));
+    byId("settings-table").replaceChildren(element("div", { className: "table-box", tabIndex: 0, role: "region", "aria-label": t("Table of settings") }, made));
     this.mark();
   }
 
