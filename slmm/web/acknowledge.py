@@ -23,6 +23,7 @@ from slmm.storage.models import EventRow, IncidentRow
 from slmm.web import audit, context
 from slmm.web.access import role
 from slmm.web.limits import limited
+from slmm.web.words import gettext, translated
 
 logger = logging.getLogger(__name__)
 blueprint = Blueprint("acknowledge", __name__)
@@ -31,20 +32,13 @@ TRIES = "30 per minute"
 LONGEST_NAME = 128
 """Of who acknowledged, in the database."""
 
-_NOT_STARTED = "The service is starting or stopping. Try again in a minute."
-_UNREADABLE = (
-    "This link is not valid: it is older than a week, or not whole. Some mail programs break long links; copying "
-    "all of it from the message may help. Otherwise log in and acknowledge the alert there."
-)
-_GONE = "What this link was about is no longer kept."
-_FAILED = "It could not be written down, so nothing is acknowledged. Try again in a minute, or log in."
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One event as the page tells it; times are in the zone of its unit."""
 
     severity: str
+    severity_word: str
     rule_name: str
     figure: str
     sentence: str
@@ -81,6 +75,7 @@ def _line(event: EventRow, zone: str) -> Line:
     has_level = facts.level_name is not None and facts.onset_db is not None
     return Line(
         severity=facts.severity,
+        severity_word=gettext("Red") if facts.severity == "red" else gettext("Amber"),
         rule_name=facts.rule_name,
         figure=f"{facts.level_name} {texts.over_mark(facts.flags)}{facts.onset_db:.1f} dB" if has_level else "",
         sentence=facts.sentence,
@@ -93,12 +88,13 @@ def _state(event: EventRow, zone: str) -> str:
     parts = []
     if event.clear_at is not None:
         reason = texts.REASONS.get(event.end_reason or "", event.end_reason or "nothing is known of the reason")
-        parts.append(f"over since {texts.local(event.clear_at, zone)}: {reason}")
+        parts.append(translated("over since {time}: {reason}", time=texts.local(event.clear_at, zone), reason=reason))
     if event.acknowledged_at is not None:
-        by = event.acknowledged_by or "somebody"
-        parts.append(f"acknowledged by {by}, {texts.local(event.acknowledged_at, zone)}")
+        by = event.acknowledged_by or gettext("somebody")
+        time = texts.local(event.acknowledged_at, zone)
+        parts.append(translated("acknowledged by {name}, {time}", name=by, time=time))
     elif event.clear_at is None:
-        parts.append("not acknowledged")
+        parts.append(gettext("not acknowledged"))
     return "; ".join(parts)
 
 
@@ -116,16 +112,32 @@ def _page(
     return answer
 
 
+def _unreadable() -> str:
+    return gettext(
+        "This link is not valid: it is older than a week, or not whole. Some mail programs break long links; copying "
+        "all of it from the message may help. Otherwise log in and acknowledge the alert there."
+    )
+
+
+def _failed() -> str:
+    return gettext("It could not be written down, so nothing is acknowledged. Try again in a minute, or log in.")
+
+
 def _find(token: str) -> tuple[Ticket, Case] | Response:
     """What the link is about, or the page that says why it is about nothing."""
     runtime = context.runtime()
     if not runtime.is_running:  # the key that signs links is not there yet
-        return _page(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_STARTED)
+        told = gettext("The service is starting or stopping. Try again in a minute.")
+        return _page(HTTPStatus.SERVICE_UNAVAILABLE, told)
     ticket = runtime.alerts.links.read(token)
     if ticket is None:
-        return _page(HTTPStatus.NOT_FOUND, _UNREADABLE)
+        return _page(HTTPStatus.NOT_FOUND, _unreadable())
     case = _case(ticket.incident_uid)
-    return (ticket, case) if case is not None else _page(HTTPStatus.GONE, _GONE)
+    return (
+        (ticket, case)
+        if case is not None
+        else _page(HTTPStatus.GONE, gettext("What this link was about is no longer kept."))
+    )
 
 
 @blueprint.get("/acknowledge/<token>")
@@ -137,7 +149,7 @@ def show_incident(token: str) -> Response:
     if isinstance(found, Response):
         return found
     ticket, case = found
-    message = None if case.waits else "There is nothing left to acknowledge."
+    message = None if case.waits else gettext("There is nothing left to acknowledge.")
     return _page(HTTPStatus.OK, message, ticket=ticket, case=case)
 
 
@@ -152,12 +164,11 @@ def acknowledge_incident(token: str) -> Response:
     ticket, case = found
     audit.note(ticket.recipient)
     if not case.waits:
-        return _page(HTTPStatus.OK, "There was nothing left to acknowledge.", ticket=ticket, case=case)
+        return _page(HTTPStatus.OK, gettext("There was nothing left to acknowledge."), ticket=ticket, case=case)
     try:
         context.runtime().alerts.inbox.acknowledge_incident(ticket.incident_uid, by=ticket.recipient[:LONGEST_NAME])
     except (SlmmError, SQLAlchemyError) as error:
         logger.error("incident %s could not be acknowledged by its link: %s", ticket.incident_uid, error)
-        return _page(HTTPStatus.SERVICE_UNAVAILABLE, _FAILED, ticket=ticket, case=case)
-    return _page(
-        HTTPStatus.OK, f"Thank you, acknowledged by {ticket.recipient}.", ticket=ticket, case=_case(ticket.incident_uid)
-    )
+        return _page(HTTPStatus.SERVICE_UNAVAILABLE, _failed(), ticket=ticket, case=case)
+    thanks = translated("Thank you, acknowledged by {name}.", name=ticket.recipient)
+    return _page(HTTPStatus.OK, thanks, ticket=ticket, case=_case(ticket.incident_uid))

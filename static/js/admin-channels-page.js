@@ -3,7 +3,7 @@
 import { ChannelForm } from "./admin-channel-form.js";
 import { KINDS } from "./admin-channel-fields.js";
 import { givenUp, health, waiting } from "./admin-channel-words.js";
-import { attempt, button, byId, isAdmin, onSubmit, say, when } from "./admin-parts.js";
+import { actions, attempt, button, byId, isAdmin, onSubmit, say, when } from "./admin-parts.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
@@ -33,7 +33,7 @@ function channelRow(channel, pending, dead) {
 }
 
 function drawChannels(channels, pending, dead) {
-  const columns = [t("Name"), t("Kind"), t("State"), t("Last delivered"), t("Messages"), ""].map((title) => ({ title }));
+  const columns = [t("Name"), t("Kind"), t("State"), t("Last delivered"), t("Messages"), actions()].map((title) => ({ title }));
   const always = [element("b", {}, "log"), t("Log of the service"), t("always there; tells nobody by itself"), "–", "–", ""];
   const rows = [...channels.map((channel) => channelRow(channel, pending, dead)), always];
   const none = channels.length ? null : element("p", {}, t("Nobody is told of alerts yet: they stand in the inbox and in the log only. Add a channel, then name it in the rules of your units."));
@@ -56,7 +56,7 @@ async function redeliver(message) {
 
 function drawMessages(pending, dead) {
   const found = [...dead, ...pending].slice(0, SHOWN);
-  const columns = [t("Message"), t("To"), t("State"), t("Reason"), t("Written"), ""].map((title) => ({ title }));
+  const columns = [t("Message"), t("To"), t("State"), t("Reason"), t("Written"), actions()].map((title) => ({ title }));
   const empty = element("p", {}, t("Nothing waits and nothing was given up. A message is tried for hours before it is given up, and then it stands here."));
   const lists = found.length ? table(t("Waiting and given up"), columns, found.map(messageRow)) : empty;
   const more = pending.length + dead.length - found.length;
@@ -89,7 +89,7 @@ function recipientRow(recipient) {
 }
 
 function drawRecipients(recipients) {
-  const columns = [t("Address"), t("Name"), t("Quiet hours"), ""].map((title) => ({ title }));
+  const columns = [t("Address"), t("Name"), t("Quiet hours"), actions()].map((title) => ({ title }));
   const empty = element("p", {}, t("Nothing is known of anybody: whoever a rule names is told at any hour."));
   byId("recipients").replaceChildren(recipients.length ? table(t("Recipients"), columns, recipients.map(recipientRow)) : empty);
 }

@@ -1,6 +1,6 @@
 // The list of tokens or of share links: those that are good first, the others folded away.
 
-import { attempt, button, standing } from "./admin-parts.js";
+import { actions, attempt, button, standing } from "./admin-parts.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
 import { element, table } from "./element.js";
@@ -8,7 +8,7 @@ import { t, tn } from "./words.js";
 
 // kind: { path, label, titles, row(grant), empty, question, consequence }; reload() after one was revoked.
 export function drawGrants(place, grants, kind, reload) {
-  const columns = [...kind.titles, t("State"), ""].map((title) => ({ title }));
+  const columns = [...kind.titles, t("State"), actions()].map((title) => ({ title }));
   const rows = (wanted) =>
     grants
       .filter((grant) => standing(grant).isGood === wanted)

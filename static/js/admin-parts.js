@@ -23,6 +23,9 @@ export function say(text, kind = "good") {
 
 export const when = (stamp, otherwise = "–") => (stamp ? clock.minute(stamp) : otherwise);
 
+// The title of a column of buttons, for those who hear the page.
+export const actions = () => element("span", { className: "unseen" }, t("Actions"));
+
 // A button in a row: a few words, and for whom, for those who hear the page.
 export function button(text, about, handler, className = "quiet") {
   const made = element("button", { type: "button", className, "aria-label": `${text}: ${about}` }, text);

@@ -1,6 +1,6 @@
 // Accounts: who may come in, as what, and where they are logged in.
 
-import { attempt, button, byId, onSubmit, roles, say, when } from "./admin-parts.js";
+import { actions, attempt, button, byId, onSubmit, roles, say, when } from "./admin-parts.js";
 import { drawSessions } from "./admin-sessions.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
@@ -44,7 +44,7 @@ function row(user) {
 async function load() {
   try {
     const { users } = await call("/_users");
-    const titles = [t("Name"), t("Role"), t("State"), t("Last seen"), t("Made"), ""];
+    const titles = [t("Name"), t("Role"), t("State"), t("Last seen"), t("Made"), actions()];
     const columns = titles.map((title) => ({ title }));
     const empty = element("p", {}, t("There are no accounts yet. The first one you make must be an administrator, so that somebody can make the others."));
     byId("users").replaceChildren(users.length ? table(t("Accounts"), columns, users.map(row)) : empty);

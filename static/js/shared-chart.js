@@ -39,7 +39,7 @@ export class SharedChart {
       scales: { x: { time: true, range: () => [this.now() / 1000 - HOURS * 3600, this.now() / 1000] }, y: { range } },
       axes: [
         { ...axis, size: 30, space: 70, values: (_, splits) => splits.map((time) => this.clock.hour(time * 1000)) },
-        { ...axis, size: 44, incrs: [10, 20], values: (_, splits) => splits.map((level) => number(level)) },
+        { ...axis, size: 44, space: 16, incrs: [10, 20], values: (_, splits) => splits.map((level) => number(level)) },
       ],
       series: [
         {},

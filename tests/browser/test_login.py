@@ -30,7 +30,7 @@ def test_a_person_sets_up_logs_out_and_comes_back_to_the_page_they_wanted(
         browser.fill(f"[name={name}]", text)
     browser.click("#entry-form button")
     browser.until("location.pathname === '/' && !document.querySelector('#empty').hidden")
-    assert browser.text(".who span") == "ada"
+    assert browser.text(".who a") == "ada"
     browser.click("#adding summary")
     for name, value in (("unit_id", "north"), ("host", emulator.meters[0].host), ("tcp_port", emulator.meters[0].port)):
         browser.fill(f"[name={name}]", str(value))
