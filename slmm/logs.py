@@ -26,7 +26,7 @@ _SECRETS = (
     re.compile(r"(?P<kept>/(?:share|acknowledge)/)[^\s/?#'\"]+"),
     re.compile(r"(?P<kept>\benter the code )\S+"),
     re.compile(r"(?P<kept>[?&](?:ticket|token|key|secret|password|code)=)[^\s&'\"]+", re.IGNORECASE),
-    re.compile(r"(?P<kept>\b(?:password|passwd|secret|token|api[_-]?key)['\"]?\s*[=:]\s*['\"]?)[^\s,'\"})]+", re.I),
+    re.compile(r"(?P<kept>(?<![a-z])(?:password|passwd|secret|token|api[_-]?key)['\"]?\s*[=:]\s*['\"]?)[^\s,'\"})]+", re.I),
 )  # fmt: skip
 
 

@@ -190,6 +190,8 @@ class Runtime:
         self.log_ring = LogRing()
         self.hub_lag = HubLag()
         self.schedule = Schedule()
+        self.pruned: tuple[datetime, dict[str, int]] | None = None
+        """When what is older than its retention was last removed, and how much of each."""
 
     def _watchers_changed(self, channel: Channel, unit_id: str, count: int) -> None:
         """The hub tells how many follow a channel of a unit; two of them have the meter read."""
@@ -311,13 +313,17 @@ class Runtime:
         now = datetime.now(UTC)
         before = now - timedelta(hours=self.settings.monitor_trail_retention_hours)
         removed: int = self.database.write(lambda session: retention.prune_trail(session, before))
-        self.device_log.prune(now - timedelta(days=self.settings.log_retention_days))
-        self.downloads.prune_partials(now - PARTIAL_KEPT)
+        logs = self.device_log.prune(now - timedelta(days=self.settings.log_retention_days))
+        partials = self.downloads.prune_partials(now - PARTIAL_KEPT)
         self.sessions.prune()
         self.alerts.prune(now)
         self.audit.prune(now - timedelta(days=self.settings.audit_retention_days))
-        if self.record.prune(now):
+        files = self.record.prune(now)
+        if files:
             self.evidence.catch_up(now)
+        kinds = [each.kind for each in files]
+        removed_files = {kind: kinds.count(kind) for kind in ("frames", "minutes")}
+        self.pruned = (now, {"trail": removed, "logs": logs, "partials": partials, **removed_files})
         logger.debug("pruned %d trail rows", removed)
         return removed
 

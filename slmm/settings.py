@@ -212,6 +212,20 @@ def _environment_names() -> dict[str, str]:
     return names
 
 
+def where_set(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> dict[str, str]:
+    """For each setting that is not at its default the name it was given by, and where: ``environment`` or ``.env``."""
+    surroundings = os.environ if environment is None else environment
+    file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    found: dict[str, str] = {}
+    names = _environment_names()
+    for name in sorted(names, key=lambda name: name.startswith(PREFIX)):
+        if name in surroundings:
+            found[names[name]] = f"{name} in the environment"
+        elif file.get(name) is not None:
+            found[names[name]] = f"{name} in .env"
+    return found
+
+
 def unknown_names(environment: Iterable[str]) -> list[str]:
     """Sentences about ``SLMM_*`` names nobody knows, each with the nearest known one."""
     known = _environment_names()

@@ -147,6 +147,18 @@ class Channelbook:
         self._ready.pop(name, None)
         self._tell()
 
+    def secrets(self) -> set[str]:
+        """Every secret of every channel, so that whoever gives something away can make sure that none is in it."""
+        rows = self._database.read(lambda session: list(session.scalars(select(ChannelRow))))
+        found: set[str] = set()
+        for row in rows:
+            stored = self._stored(row) or {}
+            secret = registry.KINDS[row.kind].secrets() if row.kind in registry.KINDS else frozenset(stored)
+            names = secret | {name for name in stored if "url" in name}  # which may hold the key of a webhook
+            for name in names:
+                found |= _texts(stored.get(name))
+        return found
+
     def draft(self, kind: str, name: str | None, config: Mapping[str, Any]) -> Channel:
         """A channel to try before it is saved; every member left out is the saved one's. Raises Invalid or NotFound."""
         if name == LOG:
@@ -222,6 +234,13 @@ class Channelbook:
             return public_view(registry.configuration(row.kind, self._config(row)))
         except Invalid:
             return {}
+
+
+def _texts(value: object) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*(_texts(each) for each in inner))
 
 
 def _takes_recipients(ready: ReadyChannel) -> bool:

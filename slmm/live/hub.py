@@ -189,6 +189,10 @@ class Hub:
         """How many streams are open."""
         return len(self._viewers)
 
+    def streams(self) -> list[tuple[Audience, Viewer]]:
+        """Every open stream, and what it came for."""
+        return [(audience, viewer) for viewer, audience in self._viewers.items()]
+
     def _count_watcher(self, channel: Channel, unit_id: str, change: int) -> None:
         self._watchers[channel, unit_id] = self._watchers.get((channel, unit_id), 0) + change
         told = Channel.LEVELS if channel in OF_LEVELS else channel

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, insert, select
+from sqlalchemy import ColumnElement, CursorResult, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,22 @@ logger = logging.getLogger(__name__)
 MOST_PENDING = 50_000
 """Entries kept while the database cannot be written; then the oldest go."""
 MOST_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries of the logs of many units."""
+
+    units: frozenset[str] | None = None
+    """None: all, also those that are no longer on the roster."""
+    levels: frozenset[str] | None = None
+    category: str | None = None
+    text: str | None = None
+    from_at: datetime | None = None
+    until_at: datetime | None = None
+    before_id: int | None = None
+    after_id: int | None = None
+    limit: int = 200
 
 
 class DeviceLog:
@@ -82,6 +99,18 @@ class DeviceLog:
         wanted = wanted.order_by(LogRow.id.desc()).offset(offset).limit(limit)
         return self._database.read(lambda session: [dict(row) for row in session.execute(wanted).mappings()])
 
+    @property
+    def pending(self) -> int:
+        """Entries not written yet."""
+        return len(self._pending)
+
+    def search(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """Entries of many units, newest first: id, unit_id, timestamp (aware UTC), level, category, message."""
+        self.flush()
+        columns = (LogRow.id, LogRow.unit_id, LogRow.timestamp, LogRow.level, LogRow.category, LogRow.message)
+        rows = select(*columns).where(*_conditions(wanted)).order_by(LogRow.id.desc()).limit(wanted.limit)
+        return self._database.read(lambda session: [dict(row) for row in session.execute(rows).mappings()])
+
     def counts(self, unit_id: str) -> dict[str, Any]:
         """How many entries there are, by level and category, and from when to when."""
         return self._database.read(lambda session: _counts(session, unit_id))
@@ -98,6 +127,27 @@ class DeviceLog:
     def _delete(self, condition: Any) -> int:
         result = self._database.write(lambda session: session.execute(delete(LogRow).where(condition)))
         return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.units is not None:
+        found.append(LogRow.unit_id.in_(wanted.units))
+    if wanted.levels is not None:
+        found.append(LogRow.level.in_(wanted.levels))
+    if wanted.category is not None:
+        found.append(LogRow.category == wanted.category)
+    if wanted.text:
+        found.append(LogRow.message.icontains(wanted.text, autoescape=True))
+    if wanted.from_at is not None:
+        found.append(LogRow.timestamp >= wanted.from_at)
+    if wanted.until_at is not None:
+        found.append(LogRow.timestamp < wanted.until_at)
+    if wanted.before_id is not None:
+        found.append(LogRow.id < wanted.before_id)
+    if wanted.after_id is not None:
+        found.append(LogRow.id > wanted.after_id)
+    return found
 
 
 def _insert(rows: list[dict[str, Any]], session: Session) -> None:

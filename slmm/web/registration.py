@@ -10,6 +10,8 @@ from slmm.web.api import (
     alerts,
     audit_log,
     backtests,
+    backups,
+    bundle,
     calibrations,
     card,
     channels,
@@ -30,15 +32,40 @@ from slmm.web.api import (
     reports,
     roster_files,
     runs,
+    service_logs,
     setting_templates,
     system,
+    system_report,
+    takeovers,
     wall,
 )
 from slmm.web.api import limits as noise_limits
-from slmm.web.pages import admin, entry, inbox, live, record, reference, roster, shared, unit_work
+from slmm.web.pages import (
+    admin,
+    admin_system,
+    entry,
+    inbox,
+    live,
+    record,
+    reference,
+    roster,
+    shared,
+    unit_work,
+)
 from slmm.web.pages.blueprint import blueprint as pages
 
-_PAGES = (admin, entry, inbox, live, record, reference, roster, shared, unit_work)
+_PAGES = (
+    admin,
+    admin_system,
+    entry,
+    inbox,
+    live,
+    record,
+    reference,
+    roster,
+    shared,
+    unit_work,
+)
 """Imported for the views they add to the blueprint."""
 
 
@@ -57,6 +84,7 @@ def register(app: OpenAPI) -> None:
     for module in (
         devices,
         roster_files,
+        takeovers,
         wall,
         history,
         feeds,
@@ -68,7 +96,11 @@ def register(app: OpenAPI) -> None:
         operations,
         diagnostics,
         logs,
+        service_logs,
         system,
+        system_report,
+        backups,
+        bundle,
         accounts,
         grants,
         audit_log,

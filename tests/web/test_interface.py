@@ -19,6 +19,7 @@ PAGES |= {f"pages.admin_{name}" for name in ("users", "tokens", "shares", "chann
 PAGES |= {"pages.shared", "pages.account"}
 PAGES |= {"pages.history", "pages.unit_history", "pages.unit_limits"}
 PAGES |= {"pages.roster_add", "pages.roster_import"}
+PAGES |= {f"pages.admin_{name}" for name in ("system", "logs", "retention", "backup")}
 PAGES |= {"acknowledge.show_incident", "acknowledge.acknowledge_incident"}
 DESCRIBED_ELSEWHERE = {"static", "health.openapi_json", *PAGES}
 

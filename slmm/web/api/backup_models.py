@@ -11,7 +11,7 @@ from slmm.web.api.meter_models import OperationView
 from slmm.web.api.models import Ok
 
 Part = Literal["slmm.db", "secret.key", "record", "downloads"]
-BackupName = Annotated[Text, Field(min_length=5, max_length=124, examples=["slmm-backup-20260101T000000Z.zip"])]
+BackupName = Annotated[Text, Field(min_length=5, max_length=124)]
 
 
 class BackupPath(BaseModel):

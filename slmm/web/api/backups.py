@@ -1,4 +1,4 @@
-"""Backups of the service by the service: make, list, download, bring, delete; and put one in place at the next start."""
+"""Backups of the service by the service: make, list, download, bring, delete; put one in place at the next start."""
 
 from __future__ import annotations
 
