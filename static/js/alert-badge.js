@@ -3,6 +3,7 @@
 
 import { announcement } from "./alert-words.js";
 import { call } from "./api.js";
+import { number as written, t } from "./words.js";
 
 const EVERY_MS = 60000; // a page that follows one unit hears nothing of the others
 const SOON_MS = 150;
@@ -33,8 +34,8 @@ export class AlertBadge {
   show({ unacknowledged, red }) {
     this.badge.hidden = unacknowledged === 0;
     this.badge.dataset.severity = red ? "red" : "amber";
-    const number = String(unacknowledged);
-    const words = ` not acknowledged${red ? `, ${red} red` : ""}`;
+    const number = written(unacknowledged);
+    const words = ` ${red ? t("not acknowledged, {red} red", { red: written(red) }) : t("not acknowledged")}`;
     if (this.badge.textContent !== number + words) {
       const spoken = document.createElement("span");
       spoken.className = "unseen";

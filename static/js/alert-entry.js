@@ -1,6 +1,7 @@
 // One entry of the inbox: made once, then only what differs is written, so that focus and open parts stay.
 
 import * as words from "./alert-words.js";
+import { number, t } from "./words.js";
 
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -28,12 +29,16 @@ export class Entry {
     write(part("event-sentence"), words.sentence(event));
     write(part("event-more"), this.details(event, clock, state));
     write(part("event-ack"), words.acknowledged(event, clock));
-    const remarks = [event.cause ? `Cause: ${event.cause}` : "", event.notes ?? ""];
+    const remarks = [event.cause ? t("Cause: {cause}", { cause: event.cause }) : "", event.notes ?? ""];
     write(part("event-note"), remarks.filter(Boolean).join("\n"));
     const link = part("event-chart");
     link.href = `/unit/${encodeURIComponent(event.unit_id)}?at=${encodeURIComponent(event.onset_at)}`;
-    link.setAttribute("aria-label", `Chart at that moment: ${event.unit_id}, ${words.ruleName(event)}`);
+    link.setAttribute("aria-label", `${link.textContent}: ${event.unit_id}, ${words.ruleName(event)}`);
     link.hidden = !site.isKnown;
+    const rule = part("event-rule-link");
+    rule.href = `/unit/${encodeURIComponent(event.unit_id)}/limits#rule-${event.rule_id}`;
+    rule.setAttribute("aria-label", `${rule.textContent}: ${event.unit_id}, ${words.ruleName(event)}`);
+    rule.hidden = !site.isKnown || event.rule_id === 0; // a lost meter has no rule
     part("event-gone").hidden = site.isKnown;
     this.drawButtons(event);
     this.tick(clock, nowMs);
@@ -48,8 +53,8 @@ export class Entry {
     return [
       state.detail ?? "",
       words.peak(event, clock),
-      event.occurrences > 1 ? `happened ${event.occurrences} times` : "",
-      event.suppressed ? "snoozed: nobody was told" : "",
+      event.occurrences > 1 ? t("happened {n} times", { n: number(event.occurrences) }) : "",
+      event.suppressed ? t("snoozed: nobody was told") : "",
     ]
       .filter(Boolean)
       .join(" · ");

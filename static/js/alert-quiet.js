@@ -1,11 +1,12 @@
 // What keeps people from being told: what is snoozed, and channels that fail. For operators only.
 
 import { call } from "./api.js";
+import { t } from "./words.js";
 
 const HEALTH = {
-  failing: "fails; messages wait and are tried again",
-  paused: "has stopped by itself; a change of its settings starts it again",
-  broken: "cannot be used with its settings",
+  failing: (values) => t("Channel {name} fails; messages wait and are tried again {since}: {error}", values),
+  paused: (values) => t("Channel {name} has stopped by itself; a change of its settings starts it again {since}: {error}", values),
+  broken: (values) => t("Channel {name} cannot be used with its settings {since}: {error}", values),
 };
 
 export class Snoozes {
@@ -33,7 +34,7 @@ export class Snoozes {
     try {
       this.names.set(ruleId, (await call(`/${encodeURIComponent(unitId)}/alerts/rules/${ruleId}`)).rule.name);
     } catch {
-      this.names.set(ruleId, `${ruleId} (no longer there)`);
+      this.names.set(ruleId, t("{number} (no longer there)", { number: ruleId }));
     }
   }
 
@@ -48,13 +49,16 @@ export class Snoozes {
   entry(shelf) {
     const item = document.getElementById("snooze-entry").content.firstElementChild.cloneNode(true);
     const clock = this.clockOf(shelf.unit_id);
-    const what = shelf.rule_id === null ? `all of ${shelf.unit_id}` : `${shelf.unit_id}, rule ${this.names.get(shelf.rule_id)}`;
+    const what =
+      shelf.rule_id === null ? t("all of {unit}", { unit: shelf.unit_id }) : t("{unit}, rule {rule}", { unit: shelf.unit_id, rule: this.names.get(shelf.rule_id) });
     item.querySelector(".snooze-what").textContent = what;
-    const once = shelf.one_shot ? " or the next return to normal" : "";
-    item.querySelector(".snooze-when").textContent = `until ${clock.minute(shelf.until)} ${clock.zone}${once}, by ${shelf.created_by}`;
+    const values = { time: `${clock.minute(shelf.until)} ${clock.zone}`, name: shelf.created_by };
+    item.querySelector(".snooze-when").textContent = shelf.one_shot
+      ? t("until {time} or the next return to normal, by {name}", values)
+      : t("until {time}, by {name}", values);
     item.querySelector(".event-note").textContent = shelf.reason;
     const button = item.querySelector("[data-end]");
-    button.setAttribute("aria-label", `End now: ${what}`);
+    button.setAttribute("aria-label", `${button.textContent}: ${what}`);
     button.addEventListener("click", () => this.end(shelf, what, button));
     return item;
   }
@@ -65,7 +69,7 @@ export class Snoozes {
       await call(`/_alerts/shelves/${shelf.id}`, { method: "DELETE" });
       await this.load();
       document.getElementById("snoozed-title").focus();
-      this.ended(`${what}: no longer snoozed.`);
+      this.ended(t("{what}: no longer snoozed.", { what }));
     } catch (error) {
       button.disabled = false;
       this.ended(error.message);
@@ -86,8 +90,8 @@ export async function showChannels(clock) {
   box.hidden = failing.length === 0;
   const lines = failing.map((channel) => {
     const item = document.createElement("li");
-    const since = channel.failing_since ? ` since ${clock.moment(channel.failing_since)} ${clock.zone}` : "";
-    item.textContent = `Channel ${channel.name} ${HEALTH[channel.health]}${since}: ${channel.last_error ?? "no reason is known"}`;
+    const since = channel.failing_since ? t("since {time}", { time: `${clock.moment(channel.failing_since)} ${clock.zone}` }) : "";
+    item.textContent = HEALTH[channel.health]({ name: channel.name, since, error: channel.last_error ?? t("no reason is known") }).replace(" :", ":");
     return item;
   });
   document.getElementById("channel-list").replaceChildren(...lines);

@@ -2,6 +2,7 @@
 
 import * as words from "./alert-words.js";
 import { call } from "./api.js";
+import { number, t } from "./words.js";
 
 const SOON_MS = 3000;
 const LATER_MS = 30000; // reminders wait for long
@@ -27,14 +28,15 @@ function part(place, title, tag, empty, count) {
 function happened(event, { kind, at, value, actor, reason }, clock) {
   const level = words.figure(event, value);
   const why = reason ? (kind === "ended" ? words.endReason(reason) : reason) : "";
-  const tail = [level, actor ? `by ${actor}` : "", why].filter(Boolean).join(", ");
+  const tail = [level, actor ? t("by {name}", { name: actor }) : "", why].filter(Boolean).join(", ");
   return `${clock.moment(at)}: ${words.transition(kind)}${tail ? `, ${tail}` : ""}`;
 }
 
 function told(message, clock) {
-  const to = message.recipient ? `${message.recipient} through ${message.channel}` : `through ${message.channel}`;
-  const when = message.sent_at ? ` at ${clock.moment(message.sent_at)}` : "";
-  const tries = message.attempts > 1 ? ` after ${message.attempts} tries` : "";
+  const { recipient, channel } = message;
+  const to = recipient ? t("{recipient} through {channel}", { recipient, channel }) : t("through {channel}", { channel });
+  const when = message.sent_at ? ` ${t("at {time}", { time: clock.moment(message.sent_at) })}` : "";
+  const tries = message.attempts > 1 ? ` ${t("after {n} tries", { n: number(message.attempts) })}` : "";
   const error = message.last_error && message.status !== "sent" ? `: ${message.last_error}` : "";
   return `${message.subject} – ${to}: ${words.delivery(message.status)}${when}${tries}${error}`;
 }
@@ -53,7 +55,7 @@ export class Story {
     try {
       this.show(await call(`/_alerts/events/${this.eventId}`));
     } catch (error) {
-      this.place.textContent = `The story could not be loaded: ${error.message}`;
+      this.place.textContent = t("The story could not be loaded: {error}", { error: error.message });
     }
   }
 
@@ -70,9 +72,9 @@ export class Story {
   write(event, transitions, messages) {
     const hadFocus = this.place.contains(document.activeElement);
     this.place.replaceChildren();
-    const steps = part(this.place, `What happened (${this.clock.zone})`, "ol", "Nothing was recorded: it is from an earlier version.", transitions.length);
+    const steps = part(this.place, t("What happened ({zone})", { zone: this.clock.zone }), "ol", t("Nothing was recorded: it is from an earlier version."), transitions.length);
     for (const step of transitions) line(steps, happened(event, step, this.clock));
-    const sent = part(this.place, "Who was told", "ul", "Nobody: no message belongs to it.", messages.length);
+    const sent = part(this.place, t("Who was told"), "ul", t("Nobody: no message belongs to it."), messages.length);
     for (const message of messages.toReversed()) {
       const item = line(sent, told(message, this.clock));
       if (message.status === "dead") item.append(" ", this.button(message));
@@ -83,8 +85,8 @@ export class Story {
   button(message) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "Send again";
-    button.setAttribute("aria-label", `Send again to ${message.recipient || message.channel}`);
+    button.textContent = t("Send again");
+    button.setAttribute("aria-label", `${button.textContent}: ${message.recipient || message.channel}`);
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {

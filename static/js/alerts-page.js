@@ -4,6 +4,7 @@
 import { Actions } from "./alert-actions.js";
 import { AlertBadge } from "./alert-badge.js";
 import { arrange, Entry } from "./alert-entry.js";
+import { listenForInboxKeys } from "./alert-keys.js";
 import { Snoozes, showChannels } from "./alert-quiet.js";
 import { Story } from "./alert-story.js";
 import { byTime, byUrgency, isOpen, isUnacknowledged } from "./alert-words.js";
@@ -11,6 +12,7 @@ import { call } from "./api.js";
 import { showLink } from "./link.js";
 import { SlmmClient } from "./slmm-client.js";
 import { ServerClock } from "./store.js";
+import { number, t } from "./words.js";
 import { ZoneClock } from "./zone.js";
 
 const MOST_OPEN = 1000;
@@ -122,7 +124,7 @@ async function load() {
   } catch (error) {
     if (mine !== turn) return;
     isCurrent = false;
-    byId("load-outcome").textContent = `The alerts could not be loaded: ${error.message}`;
+    byId("load-outcome").textContent = t("The alerts could not be loaded: {error}", { error: error.message });
   }
   drawFilters();
   draw();
@@ -141,7 +143,7 @@ async function more() {
       oldestId = past.found.at(-1)?.id ?? oldestId;
     }
   } catch (error) {
-    byId("load-outcome").textContent = `More could not be loaded: ${error.message}`;
+    byId("load-outcome").textContent = t("More could not be loaded: {error}", { error: error.message });
   }
   button.disabled = false;
   draw();
@@ -185,9 +187,12 @@ function draw() {
   const isFiltered = Boolean(filters.severity || filters.unit || filters.show === "unacknowledged");
   explain("open-empty", open.length === 0, isFiltered ? "filtered" : zones.size === 0 ? "unitless" : hasRules ? "quiet" : "ruleless");
   explain("recent-empty", recent.length === 0, filters.severity || filters.unit ? "filtered" : "quiet");
-  byId("open-title").textContent = open.length ? `Open (${open.length})` : "Open";
+  byId("open-title").textContent = open.length ? t("Open ({n})", { n: number(open.length) }) : t("Open");
   const firstUnit = byId("first-unit");
-  if (firstUnit && zones.size) firstUnit.textContent = zones.keys().next().value;
+  if (firstUnit && zones.size) {
+    firstUnit.textContent = zones.keys().next().value;
+    byId("first-limits").href = `/unit/${encodeURIComponent(firstUnit.textContent)}/limits`;
+  }
 }
 
 function explain(id, isEmpty, why) {
@@ -213,6 +218,7 @@ function take(event) {
 const actions = new Actions({
   changed(event, sentence) {
     take(event);
+    if (!sentence) return;
     tell(sentence);
     const entry = entries.get(event.id);
     if (entry?.root.isConnected) entry.focus();
@@ -223,6 +229,8 @@ const actions = new Actions({
     snoozes.load();
   },
   failed: tell,
+  others: (event) => [...events.values()].filter((each) => each.id !== event.id && each.incident_id === event.incident_id && event.incident_id !== null && isUnacknowledged(each)),
+  zoneOf: (unitId) => clockOf(unitId).zone,
 });
 
 function listen() {
@@ -233,6 +241,7 @@ function listen() {
   }
   byId("unfilter").addEventListener("click", () => choose({ show: "all", severity: "", unit: "" }));
   byId("more").addEventListener("click", more);
+  listenForInboxKeys({ mayAct: ["operator", "admin"].includes(document.documentElement.dataset.role), filter: () => byId("filters").elements.severity.focus() });
   addEventListener("popstate", () => {
     filters = readFilters();
     load();

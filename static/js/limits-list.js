@@ -39,7 +39,7 @@ export function limitCard(limit, { standing, rules, clock, acts, historyOf }) {
   const { name, source, note } = limit.document;
   return element(
     "li",
-    { className: "card limit-card", dataset: { verdict: limit.enabled ? (standing?.verdict ?? "none") : "off", limitId: limit.id } },
+    { className: "card limit-card", id: `limit-${limit.id}`, tabIndex: -1, dataset: { verdict: limit.enabled ? (standing?.verdict ?? "none") : "off", limitId: limit.id } },
     element("div", { className: "limit-head" }, element("h3", {}, name), element("p", { className: "limit-verdict" }, standingLine(limit.enabled ? (standing ?? {}) : null))),
     lines("limit-says", sentences(limit.document)),
     element("p", { className: "hint" }, judging(limit.document)),
@@ -81,7 +81,7 @@ export function ruleCard(rule, acts, inboxOf) {
   const to = [rule.channels, rule.recipients].filter(Boolean).join(" → ").replaceAll(",", ", ");
   return element(
     "li",
-    { className: "card rule-card", dataset: { state: shown, ruleId: rule.id } },
+    { className: "card rule-card", id: `rule-${rule.id}`, tabIndex: -1, dataset: { state: shown, ruleId: rule.id } },
     element("div", { className: "limit-head" }, element("h3", {}, rule.name), element("p", { className: "limit-verdict" }, STATES[shown] ?? shown)),
     element("p", {}, rule.words ?? rule.state.error ?? ""),
     element("p", { className: "hint" }, to ? t("tells {whom}", { whom: to }) : t("Nobody is told: it has no channel.")),

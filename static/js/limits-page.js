@@ -224,7 +224,7 @@ function begin() {
     onKey("r", t("add an alert rule"), addRule);
   }
   new AlertBadge();
-  load();
+  load().then(() => location.hash && document.getElementById(location.hash.slice(1))?.focus());
   setInterval(() => {
     if (!document.hidden && !byId("lists").hidden) load();
   }, EVERY_MS);

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from slmm.emulator.process import RunningEmulator
+from tests.browser.past import server_with_past
 from tests.server import RunningServer
 
 
@@ -83,3 +84,9 @@ def running(server: Callable[..., RunningServer], emulator: RunningEmulator) -> 
     for index in range(3):
         started.add(f"meter-{index}", emulator.meters[index])
     return started
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with two hours of yesterday on record, for all tests of what was."""
+    yield from server_with_past(tmp_path_factory.mktemp("past"))

@@ -211,7 +211,7 @@ def test_an_empty_inbox_says_why_and_what_fills_it(
     started.add("meter-0", emulator.meters[0])
     browser.open(f"{started.url}/alerts")
     browser.until("document.querySelector('#open-empty [data-why=ruleless]').checkVisibility()")
-    assert f"{started.url}/api/nl43/meter-0/alerts/rules" in browser.text("#open-empty pre")
+    assert browser.evaluate("document.querySelector('#first-limits').getAttribute('href')") == "/unit/meter-0/limits"
     assert "Nothing is over yet" in browser.text("#recent-empty")
 
 
