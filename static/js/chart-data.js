@@ -7,6 +7,8 @@ import * as steps from "./chart-steps.js";
 const LEAST_GAP_S = 5;
 const MOST_READINGS = 14000; // 20 minutes of ten a second, and some
 const FINE_RESTS_S = 2;
+const FINE_S = 0.5;
+const FINE_GAP_S = 1;
 
 // Readings in order of time; null where a silence was too long to draw through.
 export class LevelLine {
@@ -19,7 +21,8 @@ export class LevelLine {
 
   get gapS() {
     const sorted = [...this.intervals].sort((a, b) => a - b);
-    return Math.max(LEAST_GAP_S, 3.5 * (sorted[sorted.length >> 1] ?? 1));
+    const usual = sorted[sorted.length >> 1] ?? 1;
+    return usual < FINE_S ? FINE_GAP_S : Math.max(LEAST_GAP_S, 3.5 * usual);
   }
 
   append(at, level, mark = "") {

@@ -62,7 +62,7 @@ export class FineStream {
   // What is going on, in a sentence; nothing while it is off.
   get sentence() {
     if (!this.isOn) return "";
-    if (this.isFlowing) return t("10 values a second from the meter's own stream (DRD), shared by all who look; the polled readings rest meanwhile.");
+    if (this.isFlowing) return t("10 values a second from the meter's own stream (DRD), shared by all who look. Reading the other figures interrupts it now and then for two seconds.");
     if (this.trouble) return t("The stream of the meter does not flow: {reason}. The polled readings are shown instead.", { reason: this.trouble });
     if (this.heardMs !== null) return t("The stream of the meter has fallen silent. The polled readings are shown instead.");
     return t("Waiting for the stream of the meter; the polled readings are shown until it flows.");

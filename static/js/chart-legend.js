@@ -33,8 +33,7 @@ export class ChartLegend {
   drawNames(known) {
     const names = this.names(known);
     const isKnown = Boolean(known?.frequency_weighting);
-    for (const name of ["lp", "laeq", "rolling", "lmax"]) format.writeLabel(byId(`legend-${name}`), names[name], isKnown);
-    write(byId("legend-band"), `${joined(names.l90)} – ${joined(names.l10)}`);
+    for (const name of ["lp", "laeq", "rolling", "lmax", "l90", "l10"]) format.writeLabel(byId(`legend-${name}`), names[name], isKnown);
   }
 
   // Of the cursor, else of the newest.
@@ -117,7 +116,7 @@ export class ChartLegend {
     const times = plan.hasReadings
       ? line.times.filter((time, at) => time >= fromS && line.levels[at] !== null)
       : steps.ends.filter((end) => end > fromS && end - steps.stepS < untilS).map((end) => end - steps.stepS / 2);
-    const key = `${times.length} ${times[0]} ${times.at(-1)} ${joined(this.names(known).lp)} ${steps.ends.length} ${steps.ends.at(-1)} ${this.events.limits.length}`;
+    const key = `${times.length} ${times[0]} ${times.at(-1)} ${joined(this.names(known).lp)} ${steps.ends.length} ${steps.ends.at(-1)} ${this.events.revision}`;
     if (key === this.tableKey) return;
     this.tableKey = key;
     const names = this.names(known);

@@ -12,6 +12,7 @@ function tag(scene, text, place, { colour, align = "left", weight = 600 }) {
   const { ctx, ratio, colours } = scene;
   ctx.font = font(scene, weight);
   ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
   const width = ctx.measureText(text).width + 6 * ratio;
   const left = align === "right" ? place[0] - width : place[0];
   ctx.globalAlpha = 0.85;

@@ -9,6 +9,7 @@ import { t, tn } from "./words.js";
 const byId = (id) => document.getElementById(id);
 const MARKS = { alert: "▬", start: "▶", stop: "■", remark: "●", calibration: "◆" };
 const FINE_WINDOW = "5min";
+const DAY_S = 86400;
 
 export class ChartToolbar {
   constructor(page) {
@@ -128,7 +129,7 @@ export class ChartToolbar {
       ...inside.slice(0, 100).map((event) =>
         element("li", {}, element("button", { type: "button", className: "quiet event-jump", onclick: () => this.goTo(event.startS) },
           element("span", { className: `event-mark event-${event.kind}`, "aria-hidden": "true", dataset: { severity: event.severity ?? "" } }, MARKS[event.kind]),
-          element("span", { className: "event-time" }, spanText(event, page.clock)),
+          element("span", { className: "event-time" }, spanText(event, page.clock, untilS - fromS)),
           element("span", {}, event.text)))),
     );
   }
@@ -146,7 +147,7 @@ function press(button, isPressed) {
   button.setAttribute("aria-pressed", String(isPressed));
 }
 
-function spanText({ startS, endS }, clock) {
-  const start = clock.minute(startS * 1000);
-  return endS - startS < 60 ? start : `${start} – ${clock.minute(endS * 1000)}`;
+function spanText({ startS, endS }, clock, shownS) {
+  const told = (seconds) => (shownS > DAY_S ? clock.minute(seconds * 1000) : clock.time(seconds * 1000));
+  return endS - startS < 1 ? told(startS) : `${told(startS)} – ${told(endS)}`;
 }

@@ -11,7 +11,7 @@ export function labels(known) {
   const percent = (index) => known?.percentiles?.[index];
   const base = (subscript) => ["L", weighting + subscript];
   return {
-    lp: weighting ? base(time) : ["L", "p"],
+    lp: weighting && time ? base(time) : ["L", "p"],
     leq: base("eq"),
     le: base("E"),
     lmax: base(`${time}max`),

@@ -212,8 +212,13 @@ export class UnitChart {
     this.redraw();
   }
 
+  // It has the level alone; the other figures stay what the last reading showed.
   takeFine(frame) {
     this.data.takeFine(frame);
+    if (frame.feed_status === "ok") {
+      const { timestamp, feed_status, measurement_state, lp, over, under } = frame;
+      this.store.take({ ...this.store.frame, timestamp, feed_status, measurement_state, lp, over, under });
+    }
     this.redraw();
   }
 

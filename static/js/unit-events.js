@@ -28,6 +28,7 @@ export class UnitEvents {
     this.limits = [];
     this.limitIds = [];
     this.turn = 0;
+    this.revision = 0; // counts what came, for those who draw it
   }
 
   get isGuest() {
@@ -48,6 +49,7 @@ export class UnitEvents {
     const names = Object.keys(wanted);
     const answers = await Promise.allSettled([...names.map((name) => call(wanted[name])), this.loadLimits([fromS, untilS], turn)]);
     if (turn !== this.turn) return;
+    this.revision += 1;
     names.forEach((name, at) => {
       const { value } = answers[at];
       if (value) this.found[name] = value[name === "alerts" ? "events" : name];

@@ -43,7 +43,7 @@ export class UnitFigures {
       format.writeLabel(term, names[name], isKnown);
       write(value, frame[name] == null ? "–" : `${format.level(frame[name])} dB`);
     }
-    const base = isKnown ? names.lp.join("") : t("the time-weighted level");
+    const base = names.lp[1] === "p" ? t("the time-weighted level") : names.lp.join("");
     write(byId("percentile-base"), t("from {base}, {period}", { base, period: format.period(state, startedAt, nowMs) }));
     const flags = (frame.flags ?? []).map(format.flag);
     byId("flags").hidden = flags.length === 0;
