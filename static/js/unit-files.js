@@ -81,7 +81,7 @@ function row(file) {
   if (file.is_dir) name.addEventListener("click", () => list(file.path));
   const fetch = element("button", { type: "button" }, file.is_dir ? t("Download folder") : t("Download"), element("span", { className: "unseen" }, ` ${file.name}`));
   fetch.addEventListener("click", () => transfers.begin(file.is_dir ? "download-folder" : "download", file.path, byId("list-outcome")));
-  return [name, file.is_dir ? "–" : size(file.size), file.modified_timestamp ? clock.minute(file.modified_timestamp) : (file.modified ?? "–"), may("operator") ? fetch : t("for operators")];
+  return [name, may("operator") ? fetch : t("for operators"), file.is_dir ? "–" : size(file.size), file.modified_timestamp ? clock.minute(file.modified_timestamp) : (file.modified ?? "–")];
 }
 
 function showLatest(files) {
@@ -102,7 +102,7 @@ async function list(wanted) {
     const { files, unusable } = await call(`${path}/ftp/files?path=${encodeURIComponent(wanted)}`);
     const sorted = files.sort((a, b) => Number(b.is_dir) - Number(a.is_dir) || a.name.localeCompare(b.name));
     showLatest(files);
-    const columns = [{ title: t("Name") }, { title: t("Size"), isNumber: true }, { title: t("Changed ({zone})", { zone: clock.zone }) }, { title: t("Fetch") }];
+    const columns = [{ title: t("Name") }, { title: t("Fetch") }, { title: t("Size"), isNumber: true }, { title: t("Changed ({zone})", { zone: clock.zone }) }];
     const box = table(t("Files of {path}", { path: wanted }), columns, sorted.map(row));
     box.querySelector("table").classList.add("files-table");
     const strange = unusable.map((item) => element("p", { className: "hint" }, t("{name} cannot be used: {why}", { name: item.text, why: item.reason })));
@@ -132,16 +132,16 @@ function runRow(run) {
   const state = element("span", {}, cardState(run.card), run.card_note ? element("span", { className: "period-time" }, run.card_note) : null);
   const fetch = element("button", { type: "button" }, run.card === "merged" ? t("Fetch again") : t("Fetch"), element("span", { className: "unseen" }, ` ${clock.minute(run.started_at)}`));
   fetch.addEventListener("click", () => transfers.beginRun(run.id, byId("runs-outcome")));
-  return [clock.minute(run.started_at), ended, run.store_name ?? "–", state, may("operator") ? fetch : "–"];
+  return [clock.minute(run.started_at), may("operator") ? fetch : "–", state, ended, run.store_name ?? "–"];
 }
 
 async function loadRuns() {
   try {
     const { runs } = await call(`${path}/runs?limit=20`);
-    const columns = [{ title: t("Begun") }, { title: t("Ended") }, { title: t("Store name") }, { title: t("Card") }, { title: t("Into the record") }];
+    const columns = [{ title: t("Begun") }, { title: t("Into the record") }, { title: t("Card") }, { title: t("Ended") }, { title: t("Store name") }];
     byId("runs").replaceChildren(
       runs.length
-        ? table(t("Measurements on record"), columns, runs.map(runRow))
+        ? table(t("Table of measurements"), columns, runs.map(runRow))
         : element("p", { className: "hint" }, t("No measurement has been seen yet. One is on record when the unit was read while it started, or was found measuring.")),
     );
   } catch (error) {
