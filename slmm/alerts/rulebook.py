@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +15,12 @@ from slmm.alerts.engine import AlertEngine
 from slmm.alerts.rules import EXTREMES, LIMIT, Rule, in_words
 from slmm.alerts.state import IDLE, EndReason, Phase
 from slmm.alerts.unit import Record, RuleRun, UnitAlerts
-from slmm.errors import Invalid, NotFound
+from slmm.errors import Invalid, NotFound, SlmmError
 from slmm.events import Labels
 from slmm.storage.database import Database
 from slmm.storage.models import RuleRow, StateRow
+
+logger = logging.getLogger(__name__)
 
 SEMANTIC = frozenset(
     {
@@ -149,6 +152,26 @@ class Rulebook:
         run = self._engine.run_of(row, self._engine.rule(row), state, uid)
         run.is_dirty = run.is_dirty or before is not None
         unit.runs[row.id] = run
+
+    def take_up(self) -> int:
+        """Put to work the rules that somebody has written beside us, with their open events; how many."""
+        found = self._database.write(store.load)
+        taken = 0
+        for row in found.rules:
+            unit = self._engine.units.get(row.unit_id)
+            if unit is None or row.id in unit.runs or not row.enabled:
+                continue
+            with self._engine.changing(row.unit_id):
+                try:
+                    rule = self._engine.rule(row)
+                except (ValueError, KeyError, SlmmError) as error:
+                    logger.error("rule %d of %s (%s) cannot be used: %s", row.id, row.unit_id, row.name, error)
+                    continue
+                state, uid = store.state_of(None, row, found.open_uids.get((row.id, row.unit_id)), 0.0)
+                unit.runs[row.id] = self._engine.run_of(row, rule, state, uid)
+                taken += 1
+            self._engine.rules_changed(row.unit_id)
+        return taken
 
     # -- what people read -----------------------------------------------------------------------------
 

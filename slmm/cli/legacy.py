@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from slmm import settings as settings_module
 from slmm.cli import store
 from slmm.cli.output import WITH_WARNINGS, json_option, leave, say, show_json, show_table
-from slmm.cli.takeover import Kind, Takeover, opened
 from slmm.errors import Conflict, DiskTrouble, SlmmError
 from slmm.settings import Settings
 from slmm.storage import upgrade as schema
@@ -24,6 +23,7 @@ from slmm.storage.database import Database
 from slmm.storage.restore import alone
 from slmm.storage.secrets import KEY_FILE, SecretBox
 from slmm.storage.upgrade import MIGRATIONS
+from slmm.web.legacy import Kind, Takeover, opened
 
 
 @click.command("import-0.4")

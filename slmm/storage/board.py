@@ -98,6 +98,13 @@ class StatusBoard:
         for row in rows:
             self._statuses[row.unit_id] = _from_row(row)
 
+    def restore_new(self, database: Database) -> list[UnitStatus]:
+        """Take over what is saved of units that are not looked after yet; which."""
+        rows = database.read(lambda session: list(session.scalars(select(StatusRow))))
+        new = [_from_row(row) for row in rows if row.unit_id not in self._statuses]
+        self._statuses.update({status.unit_id: status for status in new})
+        return new
+
 
 def to_row(status: UnitStatus) -> dict[str, Any]:
     """The columns of a status."""

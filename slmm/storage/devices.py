@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from gevent.lock import RLock
 from sqlalchemy import delete, select
@@ -20,6 +21,8 @@ from slmm.storage.models import DeviceRow, FingerprintRow, LogRow, ReadingRow, R
 from slmm.storage.secrets import SecretBox
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,18 @@ class Roster:
             for row in rows:
                 if row.ftp_password and not box.is_sealed(row.ftp_password):  # from before there was a key
                     self._write(self._devices[row.unit_id])
+
+    def take_over(self, take: Callable[[Session], T], before_told: Callable[[], None]) -> T:
+        """Have *take* write units beside us, in one transaction, then show and tell what became of them."""
+        with self._turn:
+            before = dict(self._devices)
+            result = self._database.write(take)
+            self.load(self._box)
+            before_told()
+            changed = [unit_id for unit_id, device in self._devices.items() if before.get(unit_id) != device]
+        for unit_id in sorted(changed):
+            self._tell(unit_id, "changed" if unit_id in before else "added")
+        return result
 
     def _opened(self, device: Device) -> Device:
         if self._box is None or device.ftp_password is None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app, json, make_response, request
+from flask import Flask, Response, json, make_response, request
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
@@ -106,7 +106,7 @@ def _http_sentence(error: HTTPException, allow: str) -> str:
         case 405:
             return f"{request.method} is not possible here; allowed are {allow}"
         case 413:
-            return f"the body is too large: at most {current_app.config['MAX_CONTENT_LENGTH']} bytes"
+            return f"the body is too large: at most {request.max_content_length} bytes"
     return error.description or HTTPStatus(error.code or 500).phrase
 
 

@@ -68,7 +68,7 @@ function hear(step) {
   else if (step.state === "warning") end.textContent = t("It can be read. Mind what is marked above.");
   else end.textContent = t("It can be read.");
   byId("facts").hidden = isKnown;
-  if (step.found.serial_number && !isOwnName && !form.elements.unit_id.value) form.elements.unit_id.placeholder = shortName(`nl43-${step.found.serial_number}`);
+  if (step.found.serial_number && !isOwnName && !form.elements.name.value) form.elements.unit_id.value = shortName(`nl43-${step.found.serial_number}`);
   // Only once something came of it: who tries again is still busy above.
   if (step.state !== "failed") byId("facts-title").focus();
 }

@@ -50,8 +50,12 @@ class Kind:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A copy of the old database, so that it may be in use; raises Invalid when it is none."""
+def opened(path: Path, called: str = "") -> Iterator[sqlite3.Connection]:
+    """A copy of the old database, so that it may be in use; raises Invalid when it is none.
+
+    *called* is what people know it by, where that is not its path.
+    """
+    called = called or str(path)
     if not path.is_file():
         raise Invalid(f"there is no database at {path}")
     with tempfile.TemporaryDirectory(prefix="slmm-import-") as directory:
@@ -64,14 +68,15 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
                 source.backup(destination)
             with closing(sqlite3.connect(copy)) as old:
                 old.row_factory = sqlite3.Row
+                old.execute("pragma trusted_schema = off")  # it may come from anywhere
                 tables = {row[0] for row in old.execute("select name from sqlite_master where type = 'table'")}
                 if "alembic_version" in tables:
-                    raise Invalid(f"{path} is a database of this SLMM, not of 0.4.0; slmm restore takes backups")
+                    raise Invalid(f"{called} is a database of this SLMM, not of 0.4.0; slmm restore takes backups")
                 if "nl43_config" not in tables:
-                    raise Invalid(f"{path} is no database of SLMM 0.4.0: it has no table nl43_config")
+                    raise Invalid(f"{called} is no database of SLMM 0.4.0: it has no table nl43_config")
                 yield old
         except sqlite3.DatabaseError as error:
-            raise Invalid(f"{path} cannot be read as a database: {error}") from error
+            raise Invalid(f"{called} cannot be read as a database: {error}") from error
 
 
 class Takeover:
