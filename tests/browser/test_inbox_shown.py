@@ -125,21 +125,6 @@ def test_the_page_of_a_unit_shows_its_open_alerts_and_leads_to_them(
     browser.until("document.querySelector('#unit-alerts').hidden")
 
 
-def test_the_chart_shows_a_moment_of_the_past_and_goes_back_to_live(running: RunningServer, browser: Browser) -> None:
-    eventually(lambda: running.get("/meter-0/history")["readings"], 30)
-    at = running.get("/meter-0/history")["readings"][0]["timestamp"]
-    browser.open(f"{running.url}/unit/meter-0?at={at}")
-    browser.until("document.querySelector('#moment-text').textContent.startsWith('Around ')")
-    assert browser.text("[data-window-s][aria-pressed=true]") == "30 min"
-    browser.click("#moment-end")
-    browser.until("location.search === '' && document.querySelector('#moment').hidden")
-    assert browser.evaluate("document.activeElement.textContent") == "30 min"
-    browser.open(f"{running.url}/unit/meter-0?at=2020-01-01T00:00:00Z")
-    browser.until("document.querySelector('#moment-text').textContent.includes('the trail reaches back to')")
-    browser.open(f"{running.url}/unit/meter-0?at=yesterday")
-    browser.until("document.querySelector('#moment-text').textContent.startsWith('“yesterday” is no moment')")
-
-
 def test_filters_stand_in_the_address_and_an_address_filters(
     running: RunningServer, emulator: RunningEmulator, browser: Browser
 ) -> None:

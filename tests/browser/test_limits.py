@@ -51,7 +51,7 @@ def check_words(browser: Browser) -> None:
         "at least 72.1 dB",
         "–",
         "± 1.2 dB",
-        "limit 70.0 dB, 2.1 dB above it",
+        "2.1 dB above the limit of 70.0 dB",
         "63.3 % to 70.0 % of the allowance used",
         "No more than 72.8 dB for the rest (6 h). At the level of the last 15 min it is used up in 2 h 18 min.",
         "Exceeded whatever happens now.",

@@ -76,24 +76,13 @@ def test_the_page_of_a_unit_shows_levels_with_label_unit_and_age(running: Runnin
     browser.until(f"{LEVEL}.test(document.querySelector('#leq').textContent)")
     assert browser.evaluate("[...document.querySelectorAll('.big .unit')].map(e => e.textContent)") == ["dB", "dB"]
     assert "old" in browser.text("#age")
-    browser.until("[...document.querySelectorAll('#grid dt')].some(e => e.textContent === 'LA95')", 60)
-    terms = browser.evaluate("[...document.querySelectorAll('#grid dt')].map(e => e.textContent)")
-    assert terms == ["LAFmax", "LAFmin", "Lpeak", "LAE", "LA5", "LA10", "LA50", "LA90", "LA95"]
+    browser.until("[...document.querySelectorAll('#percentiles dt')].some(e => e.textContent === 'LA95')", 60)
+    terms = browser.evaluate("[...document.querySelectorAll('.grid dt')].map(e => e.textContent)")
+    assert terms == ["LA5", "LA10", "LA50", "LA90", "LA95", "LAFmax", "LAFmin", "Lpeak", "LAE"]
+    assert browser.text("#percentile-base").startswith("from LAF, running")
     assert "measuring" in browser.text("#run-state")
+    assert "weighting A, Fast" in browser.text("#meter-line")
     assert browser.evaluate("document.querySelector('#chart canvas').width") > 300
-
-
-def test_stop_and_start_are_told_by_the_meter_not_by_the_button(running: RunningServer, browser: Browser) -> None:
-    browser.open(f"{running.url}/unit/meter-0")
-    browser.until(LIVE)
-    browser.click("#stop")
-    assert "waiting for the meter" in browser.text("#outcome")
-    browser.until("document.querySelector('#run-state').textContent === 'stopped'")
-    browser.until("document.querySelector('#outcome').textContent === 'The meter confirmed: stop.'")
-    browser.click("#stop")
-    browser.until("document.querySelector('#outcome').textContent.includes('R+0004')")
-    browser.click("#start")
-    browser.until("/measuring for 00:00:0\\d/.test(document.querySelector('#run-state').textContent)")
 
 
 def test_an_unplugged_meter_is_told_in_words_greyed_and_comes_back(

@@ -90,4 +90,4 @@ def test_the_legend_gives_the_newest_levels_and_those_under_the_pointer(
     browser.until(f"/^\\d+\\.\\d dB$/.test({shown})")
     assert browser.text("#legend-time") == ""
     browser.hover("#chart .u-over")
-    browser.until("/^\\d\\d:\\d\\d:\\d\\d$/.test(document.querySelector('#legend-time').textContent)")
+    browser.until("/, \\d\\d:\\d\\d:\\d\\d/.test(document.querySelector('#legend-time').textContent)")

@@ -67,7 +67,7 @@ def kept_past(begin: datetime, gap: tuple[datetime, datetime]) -> Iterator[Readi
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, datetime]]:
-    """A server whose record holds 70 minutes of a unit up to an instant, with a gap from -40 to -30 min; the instant."""
+    """A server whose record holds 70 minutes of a unit up to an instant, silent from -40 to -30 min; the instant."""
     directory = tmp_path_factory.mktemp("past")
     settings = settings_module.load({}, None, data_dir=directory / "data", port=0)
     now = datetime.now(UTC)
