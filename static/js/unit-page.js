@@ -118,8 +118,9 @@ function follow() {
       chart.loadEvents();
     },
     onLimits: hearLimits,
-    onState(state, detail) {
-      showLink(state, detail);
+    onTime: (ms) => clock.told(ms),
+    onState(state, detail, nextAt) {
+      showLink(state, detail, nextAt);
       if (state === "waiting") isCurrent = false;
       else if (state === "closed" || (state === "live" && !isCurrent)) {
         load();
