@@ -265,8 +265,9 @@ async function begin() {
       take(payload.event);
       setTimeout(surroundings, 1000);
     },
-    onState(state, detail) {
-      showLink(state, detail);
+    onTime: (ms) => now.told(ms),
+    onState(state, detail, nextAt) {
+      showLink(state, detail, nextAt);
       if (state === "waiting") isFollowed = false;
       else if (state === "live" && !isFollowed) {
         isFollowed = true; // what happened between the first answer and the open stream is asked for once more
