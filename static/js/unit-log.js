@@ -159,8 +159,8 @@ await load();
 new SlmmClient({
   path: `/api/nl43${path}/logs/events`,
   onFrame: hear,
-  onState(state, detail) {
-    showLink(state, detail);
+  onState(state, detail, nextAt) {
+    showLink(state, detail, nextAt);
     if (state === "live") load(); // what was written while nobody listened
   },
 });
