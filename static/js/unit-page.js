@@ -118,7 +118,7 @@ function follow() {
       chart.loadEvents();
     },
     onLimits: hearLimits,
-    onTime: (ms) => clock.told(ms),
+    onTime: (ms) => serverClock.told(ms),
     onState(state, detail, nextAt) {
       showLink(state, detail, nextAt);
       if (state === "waiting") isCurrent = false;
