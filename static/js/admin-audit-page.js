@@ -1,10 +1,10 @@
 // The audit log: newest first, by who, unit and action.
 
 import { actionWords, howWords, outcomeWords } from "./admin-audit-words.js";
-import { byId, clock, say } from "./admin-parts.js";
+import { byId, clock, listed, say } from "./admin-parts.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
-import { element, table } from "./element.js";
+import { element } from "./element.js";
 import { t } from "./words.js";
 
 const PAGE = 100;
@@ -34,10 +34,10 @@ function cells(entry) {
 }
 
 function draw(hasMore) {
-  const columns = [t("When"), t("Who"), t("From"), t("Unit"), t("What"), t("Outcome")].map((title) => ({ title }));
+  const titles = [t("When"), t("Who"), t("From"), t("Unit"), t("What"), t("Outcome")];
   const isFiltered = [...wanted().keys()].length > 1;
   const why = isFiltered ? t("Nothing on record fits these filters.") : t("Nothing is on record yet. Every change anybody asks for appears here; reading leaves no trace.");
-  byId("list").replaceChildren(entries.length ? table(t("Audit log"), columns, entries.map(cells)) : element("p", {}, why));
+  byId("list").replaceChildren(entries.length ? listed(t("Audit log"), titles, entries.map(cells)) : element("p", {}, why));
   byId("more").hidden = !hasMore;
 }
 

@@ -3,11 +3,11 @@
 import { ChannelForm } from "./admin-channel-form.js";
 import { KINDS } from "./admin-channel-fields.js";
 import { givenUp, health, waiting } from "./admin-channel-words.js";
-import { actions, attempt, button, byId, isAdmin, onSubmit, say, when } from "./admin-parts.js";
+import { attempt, button, byId, isAdmin, listed, onSubmit, say, when } from "./admin-parts.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
-import { element, table } from "./element.js";
+import { element } from "./element.js";
 import { t } from "./words.js";
 
 const MOST = 1000;
@@ -33,11 +33,11 @@ function channelRow(channel, pending, dead) {
 }
 
 function drawChannels(channels, pending, dead) {
-  const columns = [t("Name"), t("Kind"), t("State"), t("Last delivered"), t("Messages"), actions()].map((title) => ({ title }));
+  const titles = [t("Name"), t("Kind"), t("State"), t("Last delivered"), t("Messages"), ""];
   const always = [element("b", {}, "log"), t("Log of the service"), t("always there; tells nobody by itself"), "–", "–", ""];
   const rows = [...channels.map((channel) => channelRow(channel, pending, dead)), always];
   const none = channels.length ? null : element("p", {}, t("Nobody is told of alerts yet: they stand in the inbox and in the log only. Add a channel, then name it in the rules of your units."));
-  byId("channels").replaceChildren(...[none, table(t("Channels"), columns, rows)].filter(Boolean));
+  byId("channels").replaceChildren(...[none, listed(t("Channels"), titles, rows)].filter(Boolean));
 }
 
 // -- messages -------------------------------------------------------------------------------------------
@@ -56,9 +56,9 @@ async function redeliver(message) {
 
 function drawMessages(pending, dead) {
   const found = [...dead, ...pending].slice(0, SHOWN);
-  const columns = [t("Message"), t("To"), t("State"), t("Reason"), t("Written"), actions()].map((title) => ({ title }));
+  const titles = [t("Message"), t("To"), t("State"), t("Reason"), t("Written"), ""];
   const empty = element("p", {}, t("Nothing waits and nothing was given up. A message is tried for hours before it is given up, and then it stands here."));
-  const lists = found.length ? table(t("Waiting and given up"), columns, found.map(messageRow)) : empty;
+  const lists = found.length ? listed(t("Waiting and given up"), titles, found.map(messageRow)) : empty;
   const more = pending.length + dead.length - found.length;
   byId("undelivered").replaceChildren(...[lists, more > 0 ? element("p", { className: "hint" }, t("and {n} more", { n: more })) : null].filter(Boolean));
 }
@@ -89,9 +89,9 @@ function recipientRow(recipient) {
 }
 
 function drawRecipients(recipients) {
-  const columns = [t("Address"), t("Name"), t("Quiet hours"), actions()].map((title) => ({ title }));
+  const titles = [t("Address"), t("Name"), t("Quiet hours"), ""];
   const empty = element("p", {}, t("Nothing is known of anybody: whoever a rule names is told at any hour."));
-  byId("recipients").replaceChildren(recipients.length ? table(t("Recipients"), columns, recipients.map(recipientRow)) : empty);
+  byId("recipients").replaceChildren(recipients.length ? listed(t("Recipients"), titles, recipients.map(recipientRow)) : empty);
 }
 
 onSubmit(recipientForm, async ({ elements }) => {

@@ -1,14 +1,14 @@
 // The list of tokens or of share links: those that are good first, the others folded away.
 
-import { actions, attempt, button, standing } from "./admin-parts.js";
+import { attempt, button, listed, standing } from "./admin-parts.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
-import { element, table } from "./element.js";
+import { element } from "./element.js";
 import { t, tn } from "./words.js";
 
 // kind: { path, label, titles, row(grant), empty, question, consequence }; reload() after one was revoked.
 export function drawGrants(place, grants, kind, reload) {
-  const columns = [...kind.titles, t("State"), actions()].map((title) => ({ title }));
+  const titles = [...kind.titles, t("State"), ""];
   const rows = (wanted) =>
     grants
       .filter((grant) => standing(grant).isGood === wanted)
@@ -18,10 +18,10 @@ export function drawGrants(place, grants, kind, reload) {
       });
   const good = rows(true);
   const over = rows(false);
-  const parts = [good.length ? table(kind.label, columns, good) : element("p", {}, kind.empty)];
+  const parts = [good.length ? listed(kind.label, titles, good) : element("p", {}, kind.empty)];
   if (over.length) {
     const summary = element("summary", {}, tn(over.length, "one that is no longer good", "{n} that are no longer good"));
-    parts.push(element("details", {}, summary, table(summary.textContent, columns, over)));
+    parts.push(element("details", {}, summary, listed(summary.textContent, titles, over)));
   }
   place.replaceChildren(...parts);
 }

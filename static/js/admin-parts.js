@@ -1,7 +1,7 @@
 // What the pages of the administration share: times, outcomes, a secret that is shown once, units to choose, and ends.
 
 import { call } from "./api.js";
-import { element } from "./element.js";
+import { element, table } from "./element.js";
 import { clearErrors, showErrors } from "./field-errors.js";
 import { t } from "./words.js";
 import { ZoneClock } from "./zone.js";
@@ -23,8 +23,23 @@ export function say(text, kind = "good") {
 
 export const when = (stamp, otherwise = "–") => (stamp ? clock.minute(stamp) : otherwise);
 
-// The title of a column of buttons, for those who hear the page.
-export const actions = () => element("span", { className: "unseen" }, t("Actions"));
+// A table that stands as a list of cards on a phone; the roles keep it a table for those who hear the page.
+// A column of buttons has no title to see.
+export function listed(label, titles, rows) {
+  const columns = titles.map((title) => ({ title: title || element("span", { className: "unseen" }, t("Actions")) }));
+  const made = table(label, columns, rows);
+  const inner = made.querySelector("table");
+  inner.classList.add("stacks");
+  inner.setAttribute("role", "table");
+  for (const line of inner.querySelectorAll("tr")) line.setAttribute("role", "row");
+  for (const group of inner.querySelectorAll("thead, tbody")) group.setAttribute("role", "rowgroup");
+  for (const head of inner.querySelectorAll("th")) head.setAttribute("role", "columnheader");
+  for (const cell of inner.querySelectorAll("td")) {
+    cell.setAttribute("role", "cell");
+    cell.dataset.label = titles[cell.cellIndex];
+  }
+  return made;
+}
 
 // A button in a row: a few words, and for whom, for those who hear the page.
 export function button(text, about, handler, className = "quiet") {

@@ -1,11 +1,11 @@
 // Accounts: who may come in, as what, and where they are logged in.
 
-import { actions, attempt, button, byId, onSubmit, roles, say, when } from "./admin-parts.js";
+import { attempt, button, byId, listed, onSubmit, roles, say, when } from "./admin-parts.js";
 import { drawSessions } from "./admin-sessions.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
-import { element, table } from "./element.js";
+import { element } from "./element.js";
 import { t, tn } from "./words.js";
 
 const SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"; // without those that look alike
@@ -44,10 +44,9 @@ function row(user) {
 async function load() {
   try {
     const { users } = await call("/_users");
-    const titles = [t("Name"), t("Role"), t("State"), t("Last seen"), t("Made"), actions()];
-    const columns = titles.map((title) => ({ title }));
+    const titles = [t("Name"), t("Role"), t("State"), t("Last seen"), t("Made"), ""];
     const empty = element("p", {}, t("There are no accounts yet. The first one you make must be an administrator, so that somebody can make the others."));
-    byId("users").replaceChildren(users.length ? table(t("Accounts"), columns, users.map(row)) : empty);
+    byId("users").replaceChildren(users.length ? listed(t("Accounts"), titles, users.map(row)) : empty);
     if (!users.length) byId("add-form").elements.role.value = "admin";
     return users;
   } catch (error) {

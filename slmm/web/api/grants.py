@@ -105,7 +105,8 @@ def create_share(body: NewShare) -> dict[str, Any]:
         if unit_id not in context.runtime().roster:
             raise Invalid(f"units: there is no unit {unit_id!r}", field="units")
     share, secret = context.runtime().shares.create(body.name, tuple(body.units), body.expires_at, caller().name)
-    return {"status": "ok", "share": _share_view(share), "url": f"{request.host_url}share/{secret}"}
+    base = context.runtime().settings.public_url or request.host_url
+    return {"status": "ok", "share": _share_view(share), "url": f"{base.rstrip('/')}/share/{secret}"}
 
 
 @api.route_for("delete", "/_shares/<int:grant_id>", needs="operator", answer=Ok, problems=(404, 422))
