@@ -1,161 +1,208 @@
-// The page of all units: a tile each, fed by one event stream.
+// The page of all units: a glance at all of them once a minute, and one event stream between.
 
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
-import * as format from "./format.js";
 import { showLink } from "./link.js";
 import { SlmmClient } from "./slmm-client.js";
-import { ServerClock, UnitStore } from "./store.js";
+import { ServerClock } from "./store.js";
+import { BigWall } from "./wall-big.js";
+import { Controls } from "./wall-controls.js";
+import { TileList } from "./wall-list.js";
+import { WallMap } from "./wall-map.js";
+import { chosen } from "./wall-order.js";
+import { Settings } from "./wall-settings.js";
+import { Tile } from "./wall-tile.js";
+import { WallUnit } from "./wall-unit.js";
+import { summary, worstOf } from "./wall-verdict.js";
+import { t } from "./words.js";
 
-const SPARK_S = 300;
-const tiles = document.getElementById("tiles");
-const template = document.getElementById("tile");
+const TICK_MS = 1000;
+const FEW = 12; // so many tiles follow every reading, more of them once a second
+const GLANCE_S = 10; // after a minute has ended it is on record
+const SPREAD_S = 15; // not all pages at the same second
+const REORDER_TICKS = 10;
+const SPEAK_MS = 10000;
+const ALERT_SOON_MS = 400;
+const byId = (id) => document.getElementById(id);
+
 const clock = new ServerClock();
 const badge = new AlertBadge();
+const settings = new Settings();
 const units = new Map();
+const list = new TileList(byId("groups"));
+const map = new WallMap(byId("map"));
+const big = new BigWall(settings, () => arrange(true));
+const controls = new Controls(settings, () => arrange(true), big);
+const glanceAtS = GLANCE_S + Math.random() * SPREAD_S;
 let isCurrent = false;
+let lastGlanceMin = 0;
+let ticks = 0;
 
-function addTile(entry) {
-  const tile = template.content.firstElementChild.cloneNode(true);
-  const part = (name) => tile.querySelector(`.${name}`);
-  const link = part("tile-name");
-  link.textContent = entry.unit_id;
-  link.href = `/unit/${encodeURIComponent(entry.unit_id)}`;
-  tile.dataset.unitId = entry.unit_id;
-  tiles.append(tile);
-  const found = { tile, part, store: new UnitStore(entry.unit_id, clock) };
-  units.set(entry.unit_id, found);
-  return found;
-}
+// -- what is known ---------------------------------------------------------------------------------
 
-// What the event stream does not carry: who is on the roster, and each unit's last state.
 async function load() {
   isCurrent = true;
   try {
-    show((await call("/roster", { clock })).devices);
-    write(document.getElementById("load-outcome"), "");
+    const [roster, glance] = await Promise.all([call("/roster", { clock }), call("/_wall")]);
+    show(roster.devices);
+    takeIn(glance);
+    write(byId("load-outcome"), "");
   } catch (error) {
     isCurrent = false;
-    write(document.getElementById("load-outcome"), `The units could not be loaded: ${error.message}`);
+    write(byId("load-outcome"), t("The units could not be loaded: {why}", { why: error.message }));
   }
-  redraw();
+  drawAll();
+  arrange(true);
 }
 
 function show(devices) {
-  for (const entry of devices) (units.get(entry.unit_id) ?? addTile(entry)).store.known(entry);
   const present = new Set(devices.map((entry) => entry.unit_id));
-  for (const [unitId, { tile }] of units) {
+  for (const unitId of [...units.keys()]) {
     if (present.has(unitId)) continue;
-    tile.remove();
+    list.remove(unitId);
     units.delete(unitId);
   }
-  document.getElementById("empty").hidden = units.size > 0;
+  for (const entry of devices) {
+    const isNew = !units.has(entry.unit_id);
+    if (isNew) units.set(entry.unit_id, new WallUnit(entry.unit_id, clock));
+    const unit = units.get(entry.unit_id);
+    unit.store.known(entry);
+    unit.judge();
+    if (isNew) list.add(new Tile(unit));
+  }
 }
+
+function takeIn(glance) {
+  const startMs = Date.parse(glance.minutes_start_at);
+  for (const info of glance.units) {
+    const unit = units.get(info.unit_id);
+    unit?.glance(info, startMs);
+    unit?.judge();
+  }
+  write(byId("record-outcome"), glance.trouble ? t("Without the last hour: {why}", { why: glance.trouble }) : "");
+}
+
+// Minutes, warnings and alerts; what is missed once comes with the next.
+async function look(minutes = 5) {
+  try {
+    takeIn(await call(`/_wall?minutes=${minutes}`));
+    arrange(false);
+  } catch {
+    /* the head of the page tells that the service does not answer */
+  }
+}
+
+function lookOnceAMinute() {
+  const nowS = clock.now() / 1000;
+  const minute = Math.floor((nowS - glanceAtS) / 60);
+  if (minute === lastGlanceMin) return;
+  const isFirst = lastGlanceMin === 0;
+  const isFarBehind = minute - lastGlanceMin > 4;
+  lastGlanceMin = minute;
+  if (!isFirst && isCurrent) look(isFarBehind ? 60 : 5);
+}
+
+// -- what is shown ---------------------------------------------------------------------------------
 
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function drawTile({ tile, part, store }) {
-  const view = store.view();
-  const verdict = format.verdict(view);
-  const frame = view.isBlank ? {} : (store.frame ?? {});
-  const names = format.labels(store.labels);
-  tile.classList.toggle("is-stale", verdict.kind !== "live");
-  part("verdict").dataset.kind = verdict.kind;
-  write(part("verdict"), verdict.text);
-  const isKnown = Boolean(store.labels?.frequency_weighting);
-  format.writeLabel(part("tile-leq-label"), names.leq, isKnown);
-  format.writeLabel(part("tile-lp-label"), names.lp, isKnown);
-  write(part("tile-leq"), format.level(frame.leq));
-  write(part("tile-lp"), format.level(frame.lp));
-  write(part("tile-state"), format.runState(store.frame?.measurement_state, store.frame?.measurement_start_time, clock.now()));
-  write(part("tile-age"), view.hasReading ? `${format.age(view.ageS)} old` : "");
-  const flags = (frame.flags ?? []).map(format.flag);
-  part("tile-flags").hidden = flags.length === 0;
-  write(part("tile-flags"), flags.join("; "));
-  drawSpark(part("spark"), store.columns);
+function drawAll() {
+  for (const tile of list.tiles.values()) draw(tile);
 }
 
-function drawSpark(canvas, [times, , leqs]) {
-  const context = canvas.getContext("2d");
-  const ratio = window.devicePixelRatio || 1;
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  // Setting a canvas's size clears it as well.
-  [canvas.width, canvas.height] = [width * ratio, height * ratio];
-  context.scale(ratio, ratio);
-  context.strokeStyle = getComputedStyle(canvas).color;
-  context.lineWidth = 2;
-  context.beginPath();
-  const end = clock.now() / 1000;
-  let isDrawing = false;
-  for (let index = 0; index < times.length; index++) {
-    const level = leqs[index];
-    const x = width * (1 - (end - times[index]) / SPARK_S);
-    if (level == null || x < 0) {
-      isDrawing = false;
-      continue;
-    }
-    const y = height * (1 - (Math.min(100, Math.max(30, level)) - 30) / 70);
-    if (isDrawing) context.lineTo(x, y);
-    else context.moveTo(x, y);
-    isDrawing = true;
+function draw(tile) {
+  const isOther = tile.unit.judge();
+  if (isOther) isOrderOld = true;
+  if (tile.isVisible || isOther || ticks % REORDER_TICKS === 0) tile.draw();
+}
+
+let isOrderOld = false;
+function arrange(isAsked) {
+  isOrderOld = false;
+  const all = [...units.values()];
+  controls.offer(all);
+  controls.show();
+  const isMap = settings.view === "map" && !big.isOn;
+  const wanted = chosen(all, settings);
+  byId("empty").hidden = all.length > 0 || !isCurrent;
+  byId("no-match").hidden = all.length === 0 || wanted.length > 0;
+  byId("controls").hidden = all.length === 0;
+  byId("curves").hidden = isMap || wanted.length === 0;
+  byId("groups").hidden = isMap;
+  byId("map").hidden = !isMap || wanted.length === 0;
+  list.arrange(wanted, controls.isBySite(), isAsked);
+  const order = [...byId("groups").querySelectorAll(".tile")];
+  big.lay(order);
+  if (isMap) map.place(wanted);
+  headline(wanted);
+}
+
+let spokenAt = -SPEAK_MS;
+function headline(shown) {
+  const strip = byId("headline");
+  strip.hidden = shown.length === 0;
+  if (!shown.length) return;
+  const verdicts = shown.map((unit) => unit.verdict);
+  const text = summary(verdicts);
+  write(strip, text);
+  strip.dataset.kind = worstOf(verdicts).kind;
+  if (performance.now() - spokenAt < SPEAK_MS || byId("spoken").textContent === text) return;
+  spokenAt = performance.now();
+  write(byId("spoken"), text);
+}
+
+function tick() {
+  ticks += 1;
+  drawAll();
+  if (isOrderOld || ticks % REORDER_TICKS === 0) arrange(false);
+  else headline(chosen([...units.values()], settings));
+  list.headlines();
+  map.draw();
+  big.tick();
+  lookOnceAMinute();
+}
+
+// -- what is heard ---------------------------------------------------------------------------------
+
+function hearFrame(frame) {
+  clock.heard(Date.parse(frame.timestamp));
+  const unit = units.get(frame.unit_id);
+  if (!unit?.store.take(frame)) return;
+  if (units.size <= FEW) draw(list.tiles.get(frame.unit_id));
+}
+
+let alertSoon;
+function hearAlert(payload) {
+  badge.hear(payload);
+  clearTimeout(alertSoon);
+  alertSoon = setTimeout(() => look(1), ALERT_SOON_MS);
+}
+
+function hearState(state, detail, nextAt) {
+  showLink(state, detail, nextAt);
+  if (state === "waiting") isCurrent = false;
+  else if (state === "live" && !isCurrent) {
+    load();
+    badge.refresh();
   }
-  context.stroke();
-}
-
-let isDrawn = true;
-function redraw() {
-  if (!isDrawn) return;
-  isDrawn = false;
-  requestAnimationFrame(() => {
-    isDrawn = true;
-    for (const unit of units.values()) drawTile(unit);
-  });
-}
-
-function prepareForm() {
-  const form = document.getElementById("add-form");
-  if (!form) return; // for those who may not add any
-  const outcome = document.getElementById("add-outcome");
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const { unit_id, host, tcp_port } = Object.fromEntries(new FormData(form));
-    try {
-      await call("/roster", { method: "POST", body: { unit_id, host, tcp_port: Number(tcp_port) } });
-      write(outcome, `${unit_id} added.`);
-      form.reset();
-    } catch (error) {
-      write(outcome, error.message);
-    }
-  });
 }
 
 async function begin() {
-  prepareForm();
+  if (big.isOn) big.begin();
+  big.watchPointer();
   await load();
   new SlmmClient({
-    onFrame(frame) {
-      clock.heard(Date.parse(frame.timestamp));
-      units.get(frame.unit_id)?.store.take(frame);
-      redraw();
-    },
-    onStatus(event) {
-      units.get(event.unit_id)?.store.status(event);
-      redraw();
-    },
+    onTime: (ms) => clock.told(ms),
+    onFrame: hearFrame,
+    onStatus: (event) => units.get(event.unit_id)?.store.status(event),
+    onLimits: (event) => units.get(event.unit_id)?.hearLimits(event.limits),
     onRoster: load,
-    onAlert: (payload) => badge.hear(payload),
-    onState(state, detail) {
-      showLink(state, detail);
-      if (state === "waiting") isCurrent = false;
-      else if (state === "live" && !isCurrent) {
-        load();
-        badge.refresh();
-      }
-    },
+    onAlert: hearAlert,
+    onState: hearState,
   });
-  setInterval(redraw, 500);
+  setInterval(tick, TICK_MS);
 }
 
 begin();

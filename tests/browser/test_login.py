@@ -1,5 +1,6 @@
 """The way in, in a real browser: first account, out and in again, back to the page that was wanted."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -31,10 +32,9 @@ def test_a_person_sets_up_logs_out_and_comes_back_to_the_page_they_wanted(
     browser.click("#entry-form button")
     browser.until("location.pathname === '/' && !document.querySelector('#empty').hidden")
     assert browser.text(".who a") == "ada"
-    browser.click("#adding summary")
-    for name, value in (("unit_id", "north"), ("host", emulator.meters[0].host), ("tcp_port", emulator.meters[0].port)):
-        browser.fill(f"[name={name}]", str(value))
-    browser.click("#add-form button")
+    meter = {"unit_id": "north", "host": emulator.meters[0].host, "tcp_port": emulator.meters[0].port}
+    options = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": json.dumps(meter)}
+    assert browser.evaluate(f"fetch('/api/nl43/roster', {json.dumps(options)}).then((answer) => answer.status)") == 200
     browser.until("document.querySelectorAll('.tile').length === 1")
     browser.click("#look summary")
     browser.click("#logout")

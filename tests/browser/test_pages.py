@@ -37,36 +37,6 @@ def no_complaints(browser: Browser) -> Iterator[None]:
     assert browser.complaints() == []
 
 
-def test_the_page_of_all_units_shows_moving_numbers(running: RunningServer, browser: Browser) -> None:
-    browser.open(f"{running.url}/")
-    browser.until("document.querySelectorAll('.tile').length === 3")
-    browser.until(f"[...document.querySelectorAll('.tile-leq')].every(e => {LEVEL}.test(e.textContent))")
-    browser.until(
-        """(() => {
-          window.seen ??= new Set();
-          window.seen.add([...document.querySelectorAll('.tile-lp')].map(e => e.textContent).join());
-          return window.seen.size >= 3;
-        })()"""
-    )
-    browser.until("[...document.querySelectorAll('.tile .verdict')].every(e => e.textContent === 'live')")
-
-
-def test_an_empty_roster_says_why_and_a_unit_can_be_added(
-    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser
-) -> None:
-    started = server()
-    browser.open(f"{started.url}/")
-    browser.until("!document.querySelector('#empty').hidden")
-    assert f"{started.url}/api/nl43/roster" in browser.text("#empty")
-    browser.click("#adding summary")
-    browser.fill("[name=unit_id]", "north")
-    browser.fill("[name=host]", emulator.meters[0].host)
-    browser.fill("[name=tcp_port]", str(emulator.meters[0].port))
-    browser.click("#add-form button")
-    browser.until("document.querySelector('.tile-name')?.textContent === 'north'")
-    browser.until(f"{LEVEL}.test(document.querySelector('.tile-leq').textContent)")
-
-
 def test_the_page_of_a_unit_shows_levels_with_label_unit_and_age(running: RunningServer, browser: Browser) -> None:
     browser.open(f"{running.url}/unit/meter-0")
     browser.until(LIVE)
