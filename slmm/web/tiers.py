@@ -138,7 +138,7 @@ def _database_rows(session: Session) -> dict[str, tuple[int, datetime | None]]:
         "audit": AuditRow.at,
         "messages": NotificationRow.created_at,
     }
-    found = {}
+    found: dict[str, tuple[int, datetime | None]] = {}
     for key, column in columns.items():
         count, oldest = session.execute(select(func.count(), func.min(column))).one()
         found[key] = (int(count), oldest)
