@@ -64,8 +64,9 @@ function follow() {
       units.get(frame.unit_id)?.store.take(frame);
     },
     onLimits: (payload) => units.get(payload.unit_id)?.hearLimits(payload),
-    onState: (state, detail) => {
-      showLink(state, detail);
+    onTime: (ms) => clock.told(ms),
+    onState: (state, detail, nextAt) => {
+      showLink(state, detail, nextAt);
       if (state === "waiting" || state === "closed") check();
     },
   });
