@@ -23,6 +23,7 @@ _NAME = re.compile(r'filename="?([A-Za-z0-9._-]+)"?')
 @click.option("--week", help="An ISO week such as 2026-W47.")
 @click.option("--month", help="Such as 2026-11.")
 @click.option("--limit", type=click.IntRange(0), help="The number of one limit; else all that are switched on.")
+@click.option("--lang", type=click.Choice(["en", "de"]), help="Language; English if nothing is said.")
 @click.option("--format", "form", type=click.Choice(list(TYPES)), default="pdf", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), help="A file, or - for the output.")
 @service_options
@@ -32,13 +33,14 @@ def report(
     week: str | None,
     month: str | None,
     limit: int | None,
+    lang: str | None,
     form: str,
     output: Path | None,
     service: Service,
     as_json: bool,
 ) -> None:
     """Levels, limits, exclusions, calibrations and method of a day, a week or a month."""
-    asked = {"day": day, "week": week, "month": month, "limit": limit, "format": form}
+    asked = {"day": day, "week": week, "month": month, "limit": limit, "lang": lang, "format": form}
     given = {name: str(value) for name, value in asked.items() if value is not None}
     if len(given.keys() & {"day", "week", "month"}) > 1:
         raise click.UsageError("one of --day, --week and --month is allowed")

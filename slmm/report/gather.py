@@ -47,6 +47,9 @@ class Wanted:
     reach: Reach
     limit_id: int | None = None
     """One limit; None: all that are switched on."""
+    language: str = "en"
+    is_language_asked: bool = False
+    """Whether the reader named it, so that the way to other reports keeps it."""
 
 
 class Gatherer:

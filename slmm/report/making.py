@@ -34,23 +34,25 @@ class Reports:
         if importlib.util.find_spec("reportlab") is None:
             raise NotInstalled("PDF needs reportlab, which is not installed: pip install slmm[pdf]; HTML needs nothing")
         report = self._gatherer.gather(wanted, labels)
-        return self._press.run(_pdf, report)
+        return self._press.run(_pdf, report, wanted.language)
 
 
 def _html(report: Report, wanted: Wanted) -> bytes:
-    return html_of(sheet_of(report), links_of(report, wanted))
+    return html_of(sheet_of(report, wanted.language), links_of(report, wanted))
 
 
-def _pdf(report: Report) -> bytes:
+def _pdf(report: Report, language: str) -> bytes:
     from slmm.report.paper import pdf_of  # an optional extra, and half a second to import
 
-    return pdf_of(sheet_of(report))
+    return pdf_of(sheet_of(report, language))
 
 
 def links_of(report: Report, wanted: Wanted) -> tuple[Link, ...]:
     """To the reports before and after, to the other spans around, and to the PDF; relative to the page."""
-    reach, words = report.reach, Words(report.reach.zone)
+    reach, words = report.reach, Words(report.reach.zone, wanted.language)
     tail = "" if wanted.limit_id is None else f"&limit={wanted.limit_id}"
+    if wanted.is_language_asked:
+        tail += f"&lang={wanted.language}"
     found = []
     before, after = reach.neighbour(-1), reach.neighbour(1)
     if before is not None:

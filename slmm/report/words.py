@@ -11,8 +11,9 @@ from slmm.acoustics.energy import rounded, rounded_up
 from slmm.acoustics.intervals import PeriodLevels, Span
 from slmm.acoustics.quality import Bound
 from slmm.report.english import ENGLISH
+from slmm.report.german import GERMAN
 
-LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
+LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "de": GERMAN}
 DASH, NO_BREAK = "–", "\N{NO-BREAK SPACE}"
 PLAIN, SUB, BOLD, STRUCK, MUTED, CODE = "", "sub", "bold", "struck", "muted", "code"
 

@@ -17,7 +17,10 @@ LANGUAGE_COOKIE = "slmm_language"
 def language() -> str:
     """The reader's choice, else what the browser prefers, else English."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en") or "en"
+    if chosen in LANGUAGES:
+        return chosen
+    preferred = (tag.split("-")[0].lower() for tag in request.accept_languages.values())  # de-AT is German, too
+    return next((tag for tag in preferred if tag in LANGUAGES), "en")
 
 
 @lru_cache(maxsize=8)

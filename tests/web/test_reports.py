@@ -78,6 +78,20 @@ def test_neighbours_are_linked(client: FlaskClient) -> None:
     assert ask(client, f"day={tomorrow}").status_code == 422
 
 
+def test_a_report_speaks_the_language_of_its_reader(client: FlaskClient) -> None:
+    asked, preferred = ask(client, f"{DAY}&lang=de"), ask(client, DAY, headers={"Accept-Language": "de-DE, en;q=0.5"})
+    for answer in (asked, preferred):
+        assert '<html lang="de">' in answer.text
+        assert "Fr, 20. März 2026" in answer.text
+        assert "kein Grenzwert gesetzt" in answer.text
+        assert "Accept-Language" in answer.headers["Vary"]
+    assert 'href="?day=2026-03-19&amp;lang=de"' in asked.text  # what was asked for stays
+    assert 'href="?day=2026-03-19"' in preferred.text
+    assert ask(client, f"{DAY}&lang=en", headers={"Accept-Language": "de"}).text.count("Noise report")
+    assert ask(client, f"{DAY}&lang=de&format=pdf").data[:5] == b"%PDF-"
+    assert ask(client, f"{DAY}&lang=fr").status_code == 422
+
+
 def test_only_the_style_of_the_page_itself_is_allowed(client: FlaskClient) -> None:
     answer = ask(client, DAY)
     style = answer.text.split("<style>")[1].split("</style>")[0]

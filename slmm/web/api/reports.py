@@ -24,6 +24,7 @@ from slmm.web.api.fields import Text
 from slmm.web.api.models import UnitPath
 from slmm.web.api.record_models import MOST_ID
 from slmm.web.openapi import UNIT_PROBLEMS, WHAT_WAS, Api
+from slmm.web.words import language
 
 api = Api("reports", "A day, a week or a month on paper", group=WHAT_WAS)
 
@@ -48,6 +49,7 @@ class ReportQuery(BaseModel):
     limit: Annotated[int, Field(ge=0, le=MOST_ID)] | None = Field(
         None, description="The number of one limit; all that are switched on if left out"
     )
+    lang: Literal["en", "de"] | None = Field(None, description="Language; that of the reader's pages if left out")
 
 
 def register(app: Flask) -> None:
@@ -79,7 +81,13 @@ def report(path: UnitPath, query: ReportQuery) -> Response:
         context.device(unit_id)
     keeping = Keeping(running.settings.record_frames_days, running.settings.record_minutes_days)
     history = History(running.record.store, running.record.partitions, running.zone_of, keeping)
-    wanted = Wanted(unit_id, _reach(query, history.zone(unit_id)), query.limit)
+    wanted = Wanted(
+        unit_id,
+        _reach(query, history.zone(unit_id)),
+        query.limit,
+        language=query.lang or language(),
+        is_language_asked=query.lang is not None,
+    )
     labels = running.board.status(unit_id).labels if is_on_roster else Labels()
     reports = Reports(running.database, history, current_app.extensions[PRESS])
     is_pdf = query.format == "pdf"
@@ -89,6 +97,7 @@ def report(path: UnitPath, query: ReportQuery) -> Response:
     response.headers.set("Content-Disposition", "inline", filename=name)
     response.headers["Content-Security-Policy"] = PDF_POLICY if is_pdf else policy()
     response.headers["Cache-Control"] = "no-cache"
+    response.vary.update(("Accept-Language", "Cookie"))
     response.set_etag(hashlib.sha256(content).hexdigest())
     response.make_conditional(request)
     return response
