@@ -18,8 +18,8 @@ const STYLES = {
   laeq: { stroke: "--leq", width: 2, paths: steps },
   also: { stroke: "--old", width: 1.5, paths: steps, dash: [5, 3] },
   lmax: { stroke: "--lp", width: 1 },
-  l10: { stroke: "--live", width: 1, paths: steps },
-  l90: { stroke: "--live", width: 1, paths: steps, dash: [2, 3] },
+  l10: { stroke: "--live", width: 0, paths: steps },
+  l90: { stroke: "--live", width: 0, paths: steps },
   limit: { stroke: "--red", width: 2, paths: steps, dash: [8, 5] },
 };
 
@@ -48,6 +48,7 @@ export class HistoryChart {
       stroke: colour(STYLES[style].stroke),
       points: { show: false },
     }));
+    const [above, below] = ["l10", "l90"].map((style) => shown.lines.findIndex((line) => line.style === style) + 1);
     this.plot = new uPlot(
       {
         ...this.size(),
@@ -61,6 +62,7 @@ export class HistoryChart {
           { ...axis, size: 44, space: 20, incrs: [10, 20], values: (_, splits) => splits.map((db) => `${db}`) },
         ],
         series: [{}, ...series],
+        bands: above && below ? [{ series: [above, below], fill: colour("--band") }] : [],
       },
       [shown.times, ...shown.lines.map(({ values }) => values)],
       this.place,

@@ -81,7 +81,7 @@ export function ruleCard(rule, acts, inboxOf) {
   const to = [rule.channels, rule.recipients].filter(Boolean).join(" → ").replaceAll(",", ", ");
   return element(
     "li",
-    { className: "card rule-card", id: `rule-${rule.id}`, tabIndex: -1, dataset: { state: shown, ruleId: rule.id } },
+    { className: "card rule-card", id: `rule-${rule.id}`, tabIndex: -1, dataset: { state: shown, severity: rule.state.is_red || rule.severity === "red" ? "red" : "amber", ruleId: rule.id } },
     element("div", { className: "limit-head" }, element("h3", {}, rule.name), element("p", { className: "limit-verdict" }, STATES[shown] ?? shown)),
     element("p", {}, rule.words ?? rule.state.error ?? ""),
     element("p", { className: "hint" }, to ? t("tells {whom}", { whom: to }) : t("Nobody is told: it has no channel.")),
