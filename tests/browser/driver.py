@@ -113,6 +113,14 @@ class Driver:
         self.page.goto(url)
         return len(self.tabs) - 1
 
+    def stranger(self, url: str) -> int:
+        """A page in the browser of somebody else, who shares no cookies; in use from now on; its number."""
+        browser = self.page.context.browser
+        assert browser is not None
+        self._adopt(browser.new_context().new_page())
+        self.page.goto(url)
+        return len(self.tabs) - 1
+
     def use_tab(self, number: int) -> None:
         """Go on in another tab; the others stay open."""
         self.page = self.tabs[number]
