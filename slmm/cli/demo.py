@@ -1,4 +1,4 @@
-"""``slmm demo``: three simulated meters with two hours of simulated past, on loopback."""
+"""``slmm demo``: three simulated meters with a day of simulated past, on loopback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,61 +16,18 @@ import click
 from sqlalchemy.orm import Session
 
 from slmm import settings as settings_module
-from slmm.cli import store
+from slmm.cli import demo_past, demo_seed, store
+from slmm.cli.demo_seed import UNITS
 from slmm.cli.output import json_option, show_json
 from slmm.cli.serve import announce, gunicorn, place
-from slmm.emulator.meter import Instrument
 from slmm.emulator.process import RunningEmulator, running_emulator
-from slmm.emulator.quirks import Quirks
-from slmm.emulator.sound import SCENARIOS
-from slmm.events import Reading, RunState
-from slmm.nl43.readings import decode_display
-from slmm.record.frames import of_reading
+from slmm.events import Reading
 from slmm.record.office import RecordOffice
 from slmm.settings import Settings
 from slmm.storage.devices import Device, Roster
-from slmm.storage.models import ReadingRow, RuleRow
+from slmm.storage.models import ReadingRow
 
-UNITS = {"demo-traffic": "traffic", "demo-site": "site", "demo-quiet": "quiet"}
-"""In the order in which the emulator deals out its scenarios."""
-PAST_S = 7200.0
-READ_EVERY_S = 1.3
 TRAIL = ("lp", "leq", "le", "lmax", "lmin", "lpeak", "ln1", "ln2", "ln3", "ln4", "ln5")
-
-ALERT: dict[str, Any] = {
-    "name": "Site limit",
-    "metric": "lp",
-    "comparison": "above",
-    "threshold_db": 58.0,
-    "red_threshold_db": 75.0,
-    "duration_s": 3,
-    "clear_margin_db": 3.0,
-    "cooldown_s": 60,
-    "channels": "log",
-}
-"""What every meter of the demo is watched for: the street and the site break it soon, the quiet yard does not."""
-
-
-def simulated_past(unit_id: str, scenario: str, seed: int, until: datetime) -> list[Reading]:
-    """What reading the simulated meter of that seed would have shown, as often as it may be read."""
-    instrument = Instrument(SCENARIOS[scenario], seed, Quirks(), now_s=0.0, clock=until.replace(tzinfo=None))
-    instrument.start()
-    started_at = until - timedelta(seconds=PAST_S)
-    readings = []
-    for number in range(1, int(PAST_S / READ_EVERY_S)):
-        instrument.advance(READ_EVERY_S * number)
-        line = instrument.display_line()
-        readings.append(
-            Reading(
-                unit_id,
-                started_at + timedelta(seconds=READ_EVERY_S * number),
-                decode_display(line)[0],
-                line,
-                run_state=RunState.MEASURING,
-                measurement_started_at=started_at,
-            )
-        )
-    return readings
 
 
 def trail_rows(readings: Sequence[Reading], sample_s: float) -> list[dict[str, Any]]:
@@ -92,22 +49,32 @@ def prepare(settings: Settings, emulator: RunningEmulator) -> None:
     with store.opened(settings) as database:
         roster = Roster(database)
         roster.load()
+        demo_seed.clear(database)
         for device in roster.all():
             roster.remove(device.unit_id)
         now = datetime.now(UTC)
-        for seed, ((unit_id, scenario), meter) in enumerate(zip(UNITS.items(), emulator.meters, strict=True), 1):
-            roster.add(Device(unit_id, meter.host, meter.port, monitor_enabled=True))
-            rule = RuleRow(unit_id=unit_id, created_at=now, version=1, enabled=True, **ALERT)
-            past = simulated_past(unit_id, scenario, seed, now)
-            record.historian.write([of_reading(reading) for reading in past])
-            record.rollup.remake(unit_id, now - timedelta(seconds=PAST_S), now)
-            rows = trail_rows(past, settings.monitor_trail_sample_s)
+        for seed, ((unit_id, place), meter) in enumerate(zip(UNITS.items(), emulator.meters, strict=True), 1):
+            roster.add(
+                Device(
+                    unit_id,
+                    meter.host,
+                    meter.port,
+                    monitor_enabled=True,
+                    name=place.name,
+                    site=place.site,
+                    latitude=place.latitude,
+                    longitude=place.longitude,
+                )
+            )
+            readings = demo_past.recent(unit_id, place.scenario, seed, now)
+            demo_past.put_on_record(record, readings, place.scenario, seed, now)
+            rows = trail_rows(readings, settings.monitor_trail_sample_s)
 
-            def keep(session: Session, rows: list[dict[str, Any]] = rows, rule: RuleRow = rule) -> None:
-                session.add(rule)
+            def keep(session: Session, rows: list[dict[str, Any]] = rows) -> None:
                 session.bulk_insert_mappings(ReadingRow, rows)
 
             database.write(keep)
+        demo_seed.enter(database, now)
     record.stop()
 
 
@@ -121,14 +88,16 @@ def demo(port: int | None, as_json: bool) -> None:
         given["port"] = port
     settings = settings_module.load(**given)
     store.refuse_if_held(settings.data_dir)
-    with running_emulator(len(UNITS), "--measuring-for", str(PAST_S)) as emulator:
+    with running_emulator(len(UNITS), "--measuring-for", str(demo_past.RECENT_S)) as emulator:
         prepare(settings, emulator)
         meters = f"{emulator.client.base_url}/meters"
         if as_json:
             show_json({**place(settings), "meters": meters})
         else:
+            click.echo("Three simulated meters with a day of history; nothing here is measured.")
             announce(settings)
             click.echo(f"meters   {meters} (simulated; POST …/fault breaks one)")
+            click.echo("The page opens in a few seconds; the data directory can be deleted when the demo is stopped.")
         wanted = {
             "SLMM_HOST": settings.host,
             "SLMM_PORT": str(settings.port),

@@ -1,4 +1,4 @@
-"""A server whose record holds two hours of yesterday, as reading a simulated meter on a site would have left them."""
+"""A server whose record holds two hours of yesterday, as reading the display of a meter on a site would have left them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -8,26 +8,30 @@ from zoneinfo import ZoneInfo
 import requests
 
 from slmm import settings as settings_module
-from slmm.cli.demo import PAST_S, simulated_past
 from slmm.record.frames import of_reading
 from slmm.record.office import RecordOffice
+from tests.record.past import simulate
 from tests.server import RunningServer
 
 UNIT = "north-gate"
+PAST_S = 7200.0
+READ_EVERY_S = 2.0
 UNTIL = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), time(12), UTC)
 """Noon of yesterday: no midnight falls into it, whenever the tests run."""
 DATE = str(UNTIL.date())
 
 
 def server_with_past(directory: Path) -> Iterator[RunningServer]:
-    """For a fixture of a module; the meter itself is left alone."""
+    """For a fixture of the whole run; the meter itself is left alone."""
     running = RunningServer(directory, {"SLMM_TIMEZONE": "UTC"})
     settings = settings_module.load(data_dir=directory / "data", database_url="")
     settings.data_dir.mkdir(parents=True)
+    begin = UNTIL - timedelta(seconds=PAST_S)
     record = RecordOffice(settings, lambda unit_id: ZoneInfo("UTC"))
     record.start()
-    record.historian.write([of_reading(each) for each in simulated_past(UNIT, "site", 2, UNTIL)])
-    record.rollup.remake(UNIT, UNTIL - timedelta(seconds=PAST_S), UNTIL)
+    readings = simulate(UNIT, PAST_S, "site", begin, seed=2).polls(READ_EVERY_S)
+    record.historian.write([of_reading(each) for each in readings])
+    record.rollup.remake(UNIT, begin, UNTIL)
     record.stop()
     running.start()
     body = {"unit_id": UNIT, "host": "127.0.0.1", "tcp_enabled": False}
