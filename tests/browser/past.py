@@ -1,4 +1,4 @@
-"""A server whose record holds two hours of yesterday, as reading the display of a meter on a site would have left them."""
+"""A server whose record holds two hours of yesterday, as reading the display of a meter on a site leaves them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta

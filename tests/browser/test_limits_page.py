@@ -1,4 +1,4 @@
-"""The page of a unit's limits: from a template to a limit, tried on the past, to an alert that somebody acknowledges."""
+"""The page of a unit's limits: from a template to a limit, tried on the past, to an alert that is acknowledged."""
 
 from __future__ import annotations
 
