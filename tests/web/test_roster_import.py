@@ -69,7 +69,7 @@ REFUSED = {
     "a,10.0.0.1,70000,,": "tcp_port",
     "b,10.0.0.1,22.5,,": "tcp_port",
     "c,10.0.0.1,,north,": "latitude",
-    "d,10.0.0.1,,53.5,": "latitude",
+    "d,10.0.0.1,,53.5,": "longitude",
     "e,10.0.0.1,,91,10": "latitude",
     "f,10.0.0.1,,nan,10": "latitude",
     "g,,,,": "host",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from slmm.web.api.fields import (
     Fact,
@@ -53,19 +53,20 @@ class ConfigInput(Input):
     name: Fact | None = Field(None, description="What people call it")
     site: Fact | None = Field(None, description="Where it stands, in words")
     latitude: Latitude | None = Field(None, description="Degrees north (WGS 84), together with longitude")
-    longitude: Longitude | None = Field(None, description="Degrees east")
+    longitude: Longitude | None = Field(None, description="Degrees east", validate_default=True)
 
-    @model_validator(mode="after")
-    def _is_whole_position(self) -> ConfigInput:
-        if (self.latitude is None) != (self.longitude is None):
-            raise ValueError("latitude and longitude go together: give both or neither")
-        if len({"latitude", "longitude"} & self.model_fields_set) == 1:
-            raise ValueError("latitude and longitude are taken away together: give null for both")
-        return self
+    @field_validator("longitude")
+    @classmethod
+    def _is_whole_position(cls, longitude: float | None, info: ValidationInfo) -> float | None:
+        if "latitude" in info.data and (info.data["latitude"] is None) != (longitude is None):
+            raise ValueError("given together with latitude, or neither of them")
+        return longitude
 
     def changes(self) -> dict[str, Any]:
         """What this changes, by the name of the member."""
         given = self.model_dump(include=self.model_fields_set)
+        if given.keys() & {"latitude", "longitude"}:  # one that is taken away takes the other with it
+            given |= {"latitude": self.latitude, "longitude": self.longitude}
         return {name: value for name, value in given.items() if value is not None or name in FACTS}
 
 

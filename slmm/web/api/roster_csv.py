@@ -204,5 +204,4 @@ def _changes(before: Device | None, after: Device, given: dict[str, str]) -> lis
 
 
 def _problem(item: Any) -> tuple[str, str]:
-    name = str(item["loc"][0]) if item["loc"] else "latitude"
-    return name, str(item["msg"]).removeprefix("Value error, ")
+    return str(item["loc"][0]), str(item["msg"]).removeprefix("Value error, ")
