@@ -4,7 +4,7 @@
 
 const NAMES = { message: "Frame", status: "Status", roster: "Roster", alert: "Alert", limits: "Limits", operation: "Operation", heartbeat: "", time: "" };
 const [FIRST_MS, LONGEST_MS, SETTLED_MS, GATHER_MS] = [1000, 30000, 500, 50];
-const [QUIET_MS, DOUBT_MS, ANSWER_MS, ALONE_MS, RENEW_MS] = [5000, 3000, 1500, 10000, 3600000];
+const [QUIET_MS, DOUBT_MS, ANSWER_MS, ALONE_MS, RENEW_MS] = [5000, 3000, 1500, 5000, 3600000];
 
 // One clock may stand still during sleep, the other be set.
 const mark = () => ({ steady: performance.now(), wall: Date.now() });

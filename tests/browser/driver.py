@@ -129,16 +129,6 @@ class Driver:
         """Close a tab as a person does; another must be in use."""
         self.tabs[number].close(run_before_unload=True)
 
-    def freeze(self, number: int) -> None:
-        """Freeze a tab, as a browser does with one long in the background: nothing runs in it."""
-        page = self.tabs[number]
-        page.context.new_cdp_session(page).send("Page.setWebLifecycleState", {"state": "frozen"})
-
-    def thaw(self, number: int) -> None:
-        """Let a frozen tab go on."""
-        page = self.tabs[number]
-        page.context.new_cdp_session(page).send("Page.setWebLifecycleState", {"state": "active"})
-
     def offline(self, is_offline: bool) -> None:
         """Take the network away from the browser, or give it back."""
         self.page.context.set_offline(is_offline)
