@@ -51,11 +51,13 @@ function stairs(scene, steps, column, isDrawn) {
   ctx.stroke();
 }
 
+const isDense = ({ box, ratio }, count) => count > box.width / ratio / 6;
+
 export function means(scene, { steps }) {
   clipped(scene);
   const { ctx, ratio, colours } = scene;
   ctx.strokeStyle = colours.laeq;
-  ctx.lineWidth = 1.6 * ratio;
+  ctx.lineWidth = (isDense(scene, shown(steps, scene.span).length) ? 1 : 1.6) * ratio;
   stairs(scene, steps, steps.laeq, (at) => isJudged(steps, at));
   ctx.setLineDash([2 * ratio, 3 * ratio]);
   stairs(scene, steps, steps.laeq, (at) => !isJudged(steps, at));
@@ -67,9 +69,10 @@ export function extremes(scene, { steps }) {
   const { ctx, ratio, colours, x, y, span } = scene;
   ctx.strokeStyle = ctx.fillStyle = colours.lmax;
   const found = shown(steps, span);
-  if (found.length > scene.box.width / ratio / 6) {
+  if (isDense(scene, found.length)) {
     ctx.lineWidth = 0.8 * ratio;
-    stairs(scene, steps, steps.lmax, () => true);
+    ctx.globalAlpha = 0.6;
+    line(scene, steps.ends, steps.lmax, 1.5 * steps.stepS);
     return;
   }
   for (const at of found) {
