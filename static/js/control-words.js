@@ -105,6 +105,15 @@ export function why(verb, known) {
   return "";
 }
 
+// What helps against a refusal, where it is known; R+0004 is "wrong state" for all of them.
+export function cure(verb, sentence) {
+  if (!sentence.includes("R+0004")) return "";
+  if (verb === "start") return t("Either it measures already, or the card holds data under the present store name: Start cycle finds a free one.");
+  if (verb === "store") return t("Only the finished result of a measurement in store mode Manual can be stored, and only once.");
+  if (verb === "stop" || verb === "pause" || verb === "resume") return t("Nothing runs at the meter any more; somebody may have stopped it there.");
+  return "";
+}
+
 // What is asked before, for what ends or overwrites something; null for what may simply be done.
 export function question(verb, { overwrites } = {}) {
   const title = names()[verb];

@@ -171,7 +171,7 @@ export class UnitControl {
       this.tell(words.OWN.has(verb) ? answer.message : t("The meter confirmed: {deed}.", { deed }), "good");
       this.took(verb);
     } catch (error) {
-      this.tell(t("{deed} did not happen: {why}", { deed, why: error.message }), "bad");
+      this.tell([t("{deed} did not happen: {why}", { deed, why: error.message }), words.cure(verb, error.message)].filter(Boolean).join(" "), "bad");
     }
     this.is.asking = null;
     this.tick();
