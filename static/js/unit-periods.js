@@ -54,7 +54,7 @@ export class UnitPeriods {
     this.rows = element("tbody");
     this.head = element("tr");
     const table = element("table", { className: "data" }, element("thead", {}, this.head), this.rows);
-    this.box = element("div", { className: "table-box", tabIndex: 0, role: "region", "aria-label": t("Today's periods"), hidden: true }, table);
+    this.box = element("div", { className: "table-box", tabIndex: 0, role: "region", "aria-label": t("Figures of today's periods"), hidden: true }, table);
     const segments = element("div", { className: "segments", role: "group", "aria-label": t("Periods shown") }, this.choices);
     section.replaceChildren(element("div", { className: "card-head" }, element("h2", {}, t("Today's periods")), segments), this.box, this.note);
     this.showChoice();
