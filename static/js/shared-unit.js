@@ -94,16 +94,15 @@ export class SharedUnit {
     const view = store.view();
     const figure = say.figure(standing, this.lastMinute(), this.zone);
     const isOld = figure.at !== null && this.now.now() - figure.at > 1000 * (standing?.resolution === "live" ? LIVE_OLD_S : MINUTES_OLD_S);
-    const isFresh = !view.isStale && !isOld;
     const lastSeen = store.frame ? this.zone.minute(store.frame.timestamp) : "";
     const isMeasuring = store.frame?.measurement_state !== "Stop";
-    const { kind, text } = this.hasEnded ? { kind: "grey", text: t("Old figures: the link has ended") } : say.verdict({ view, isMeasuring, isFresh, lastSeen }, standing);
+    const { kind, text } = this.hasEnded ? { kind: "grey", text: t("Old figures: the link has ended") } : say.verdict({ view, isMeasuring, isOld, lastSeen }, standing);
     this.place("verdict").dataset.kind = kind;
     write(this.place("verdict"), text);
     write(this.place("label"), figure.label);
     write(this.root.querySelector(".shared-level .value"), figure.level);
     write(this.place("period"), figure.period);
-    this.root.classList.toggle("is-stale", isOld || this.hasEnded || (!isFresh && figure.level !== "–"));
+    this.root.classList.toggle("is-stale", isOld || view.isStale || Boolean(this.hasEnded));
     this.root.classList.toggle("is-now-stale", view.isStale || Boolean(this.hasEnded));
     this.drawFacts(view);
     write(this.place("age"), say.ageText(view.ageS));

@@ -28,12 +28,13 @@ export function limitVerdict(standing) {
 }
 
 // Of a unit as a whole; what is not measured now is grey, whatever the last verdict was.
-export function verdict({ view, isMeasuring, isFresh, lastSeen }, standing) {
+export function verdict({ view, isMeasuring, isOld, lastSeen }, standing) {
   if (view.isRemoved) return { kind: "grey", text: t("This place is not measured any more") };
   if (!view.isActive) return { kind: "grey", text: t("The measurement here is switched off at present") };
   if (!view.hasReading) return { kind: "grey", text: t("Nothing was heard of the meter yet") };
-  if (!isFresh) return { kind: "grey", text: t("No current figures: nothing was heard of the meter since {time}", { time: lastSeen }) };
+  if (view.isStale) return { kind: "grey", text: t("No current figures: nothing was heard of the meter since {time}", { time: lastSeen }) };
   if (!isMeasuring) return { kind: "grey", text: t("The meter does not measure at the moment") };
+  if (isOld) return { kind: "grey", text: t("The mean is not up to date at the moment; the level right now is") };
   return limitVerdict(standing);
 }
 

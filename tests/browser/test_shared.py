@@ -76,7 +76,8 @@ def test_a_resident_sees_the_levels_of_the_link_and_is_told_when_it_ends(
 WORDS = """(async () => {
   const say = await import('/static/js/shared-words.js');
   const at = (margin_db, level_db = 60) => ({ level_db, limit_db: 66, margin_db, bound: '=', label: 'LAeq,15min' });
-  const fresh = { view: { isActive: true, hasReading: true }, isMeasuring: true, isFresh: true, lastSeen: '12:00' };
+  const view = { isActive: true, hasReading: true };
+  const fresh = { view, isMeasuring: true, isOld: false, lastSeen: '12:00' };
   const standing = (verdict, now) => ({ verdict, now, limit_id: 1, at: '2026-01-01T12:00:00Z' });
   const clock = { hour: () => '12:15' };
   return [
@@ -84,7 +85,8 @@ WORDS = """(async () => {
     say.verdict(fresh, standing('amber', at(-2))).text,
     say.verdict(fresh, standing('red', at(-2))).kind,
     say.verdict(fresh, standing(null, null)).kind,
-    say.verdict({ ...fresh, isFresh: false }, standing('ok', at(6))),
+    say.verdict({ ...fresh, view: { ...view, isStale: true } }, standing('ok', at(6))),
+    say.verdict({ ...fresh, isOld: true }, standing('ok', at(6))).kind,
     say.verdict({ ...fresh, isMeasuring: false }, standing('ok', at(6))).kind,
     say.worst([standing('ok', at(1)), standing('red', at(-1)), standing('amber', at(2))]).verdict,
     say.worst([]),
@@ -106,6 +108,7 @@ def test_the_words_are_those_of_people_who_do_not_measure_sound(guarded: Running
         "red",
         "none",
         {"kind": "grey", "text": "No current figures: nothing was heard of the meter since 12:00"},
+        "grey",
         "grey",
         "red",
         None,

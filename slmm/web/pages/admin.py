@@ -71,7 +71,8 @@ def admin_limits() -> str:
     runtime = context.runtime()
     by_unit: dict[str, list[dict[str, Any]]] = {}
     for kept in runtime.alerts.limit_book.all():
-        by_unit.setdefault(kept.unit_id, []).append(limit_view(kept))
+        changed_at = (kept.changed_at or kept.made_at).astimezone(runtime.zone_of(kept.unit_id))
+        by_unit.setdefault(kept.unit_id, []).append({**limit_view(kept), "changed_on": changed_at.date().isoformat()})
     devices = [runtime.roster.get(unit_id) for unit_id in visible(device.unit_id for device in runtime.roster.all())]
     return render_template("admin_limits.html", devices=devices, limits=by_unit)
 
