@@ -126,6 +126,22 @@ export class ChartData {
     return found;
   }
 
+  // The least and the highest level that is drawn; null and null without any.
+  extent([fromS, untilS], line) {
+    let [low, high] = [Infinity, -Infinity];
+    const look = (level) => {
+      if (level == null) return;
+      if (level < low) low = level;
+      if (level > high) high = level;
+    };
+    this.steps.ends.forEach((end, at) => {
+      if (end <= fromS || end - this.steps.stepS >= untilS) return;
+      for (const column of [this.steps.laeq, this.steps.lmax, this.steps.l90]) look(column[at]);
+    });
+    line.levels.forEach(look);
+    return low === Infinity ? [null, null] : [low, high];
+  }
+
   // The newest reading and the newest period of a span, each as far as it is known.
   newest([fromS, untilS], line) {
     const known = (levels, at) => levels[at] != null;

@@ -127,11 +127,16 @@ export class ChartToolbar {
     this.say("chart-events-count", inside.length ? tn(inside.length, "One event in the time shown", "{n} events in the time shown") : t("No alerts, remarks, starts, stops or checks in the time shown"));
     byId("chart-events-list").replaceChildren(
       ...inside.slice(0, 100).map((event) =>
-        element("li", {}, element("button", { type: "button", className: "quiet event-jump", onclick: () => this.goTo(event.startS) },
+        element("li", { className: "event-row" }, element("button", { type: "button", className: "quiet event-jump", onclick: () => this.goTo(event.startS) },
           element("span", { className: `event-mark event-${event.kind}`, "aria-hidden": "true", dataset: { severity: event.severity ?? "" } }, MARKS[event.kind]),
           element("span", { className: "event-time" }, spanText(event, page.clock, untilS - fromS)),
-          element("span", {}, event.text)))),
+          element("span", {}, event.text)), this.withdrawal(event))),
     );
+  }
+
+  withdrawal(event) {
+    if (!byId("chart-remark") || event.kind !== "remark") return null;
+    return element("button", { type: "button", className: "quiet", onclick: () => this.page.withdraw(event) }, t("Withdraw …"));
   }
 
   goTo(seconds) {

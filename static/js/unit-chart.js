@@ -1,5 +1,7 @@
 // The chart of a unit: which span is shown, what it needs, when it is drawn, and what the reader does with it.
 
+import { call } from "./api.js";
+import { askFirst } from "./ask-first.js";
 import { LevelChart } from "./chart.js";
 import { ChartData } from "./chart-data.js";
 import { FineStream } from "./chart-fine.js";
@@ -39,7 +41,7 @@ export class UnitChart {
     this.fine = new FineStream(unitId, (frame) => this.takeFine(frame), () => this.changed());
     this.remarks = new RemarkDialog(unitId, clock, (text) => this.remarkMade(text));
     this.toolbar = new ChartToolbar(this);
-    document.addEventListener("visibilitychange", () => !document.hidden && this.isLoaded && this.load());
+    document.addEventListener("visibilitychange", () => this.turned());
     this.schedule();
   }
 
@@ -141,6 +143,18 @@ export class UnitChart {
     else this.remarks.open(this.span);
   }
 
+  // For who may make them, they may also take them back; asked first, for figures are judged anew.
+  async withdraw({ id, text }) {
+    const lines = [text, t("It counts no more; it stays on record that it was there, and who withdrew it.")];
+    if (!(await askFirst({ title: t("Withdraw this remark?"), lines, action: t("Withdraw") }))) return;
+    try {
+      await call(`/${encodeURIComponent(this.unitId)}/remarks/${id}`, { method: "DELETE" });
+      this.remarkMade(t("The remark counts no more."));
+    } catch (error) {
+      this.remarkMade(t("The remark was not withdrawn: {reason}", { reason: error.message }));
+    }
+  }
+
   remarkMade(text) {
     byId("load-outcome").textContent = text;
     this.loadEvents();
@@ -187,6 +201,12 @@ export class UnitChart {
     this.toolbar.drawEvents();
   }
 
+  // A page that comes to the fore again has missed minutes.
+  turned() {
+    if (document.hidden) this.hiddenMs = performance.now();
+    else if (this.isLoaded && performance.now() - this.hiddenMs > MINUTE_MS) this.load();
+  }
+
   // New minutes, a little after each has ended and not for all readers in the same instant.
   schedule() {
     const waitMs = MINUTE_MS - ((this.now() * 1000 - SETTLED_MS) % MINUTE_MS) + 4000 * Math.random();
@@ -231,27 +251,11 @@ export class UnitChart {
       this.limitWindowS = windowS;
       if (this.isLoaded) this.load();
     } else if (isOther) {
-      this.loadEvents();
+      this.events.loadLimits(this.span).then(() => this.changed());
     }
   }
 
   // -- what is drawn --------------------------------------------------------------------------------------------
-
-  extent([fromS, untilS]) {
-    let [low, high] = [Infinity, -Infinity];
-    const look = (level) => {
-      if (level == null) return;
-      if (level < low) low = level;
-      if (level > high) high = level;
-    };
-    const { steps } = this.data;
-    steps.ends.forEach((end, at) => {
-      if (end <= fromS || end - steps.stepS >= untilS) return;
-      for (const column of [steps.laeq, steps.lmax, steps.l90]) look(column[at]);
-    });
-    this.line.levels.forEach(look);
-    return low === Infinity ? [null, null] : [low, high];
-  }
 
   // Only when something is new, or the present has moved on by as much as can be seen.
   draw() {
@@ -264,7 +268,7 @@ export class UnitChart {
     if (isNew || !this.drawnSpan || span[1] - this.drawnSpan[1] > 60) this.clockChanges = marks.clockChanges(span, this.clock.zone);
     this.drawnSpan = span;
     this.line = this.data.readings(...span);
-    this.chart.show(span, this.extent(span));
+    this.chart.show(span, this.data.extent(span, this.line));
     this.drawWords(span);
   }
 

@@ -69,6 +69,7 @@ export class UnitEvents {
     const ids = this.limitIds.map((id) => id.split(".")[0]);
     const answers = await Promise.allSettled(ids.map((id) => call(`${this.path}/limits/${id}/line?${span}`)));
     if (turn !== this.turn) return;
+    this.revision += 1;
     this.limits = answers.filter(({ value }) => value).map(({ value }) => limitOf(value));
   }
 

@@ -175,10 +175,16 @@ def test_a_span_is_drawn_out_kept_in_the_address_read_as_a_table_and_excluded(
     assert abs(datetime.fromisoformat(made["starts_at"]) - datetime.fromisoformat(shown["from"])) < timedelta(seconds=1)
     browser.until("document.querySelector('#chart-table').textContent.includes('excluded: weather')")
 
+    browser.click("#chart-events summary")
+    browser.click(".event-row:last-child button:last-child")
+    browser.click("dialog.ask [type=submit]")
+    browser.until("!document.querySelector('#chart-events-list').textContent.includes('heavy rain')")
+    assert requests.get(f"{server.api}/{UNIT}/remarks", timeout=10).json()["remarks"] == []
+
     browser.evaluate("document.querySelector('#chart').focus()")
     browser.press("ArrowLeft")
     browser.until("document.querySelector('#chart').getAttribute('aria-valuetext').includes('Lp ')")
-    assert "excluded: weather" in browser.text("#legend-time")
+    assert "period to" in browser.text("#legend-time")
     browser.press("Backspace")
     browser.until("location.search === '?window=1h' && document.querySelector('#moment').hidden")
 
