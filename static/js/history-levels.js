@@ -21,13 +21,16 @@ export function stepOf(span, asked) {
 
 const seconds = (stamp) => Date.parse(stamp) / 1000;
 
-// The limit as points of a line of steps that are labelled by their end.
-function limitColumns(steps, span) {
+// The limit as points of a line of steps that are labelled by their end; null between hours without one.
+export function limitColumns(steps, span) {
   const points = new Map();
+  let last = null;
   for (const { starts_at: from, ends_at: until, level_db: level } of steps) {
     const [begin, end] = [Math.max(seconds(from), span.from / 1000), Math.min(seconds(until), span.until / 1000)];
-    if (!points.has(begin)) points.set(begin, null);
+    if (last !== null && begin > last) points.set((last + begin) / 2, null);
+    if (last === null || begin > last) points.set(begin, level);
     points.set(end, level);
+    last = end;
   }
   const times = [...points.keys()].sort((one, two) => one - two);
   return [times, times.map((time) => points.get(time))];

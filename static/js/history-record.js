@@ -67,7 +67,7 @@ export class Remarks {
       byId("remarks").replaceChildren(hint(t("Nobody said anything about this time, and nothing is excluded.")));
       return;
     }
-    const columns = [{ title: t("From") }, { title: t("Until") }, { title: t("Reason") }, { title: t("What it was") }, { title: t("By") }, ...(mayAct ? [{ title: "" }] : [])];
+    const columns = [{ title: t("From") }, { title: t("Until") }, { title: t("Reason") }, { title: t("What it was") }, { title: t("By") }, ...(mayAct ? [{ title: element("span", { className: "unseen" }, t("Withdraw")) }] : [])];
     const rows = remarks.map((remark) => this.row(remark));
     byId("remarks").replaceChildren(table(t("Remarks, the newest first"), columns, rows));
   }

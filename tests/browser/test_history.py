@@ -73,12 +73,19 @@ def test_days_and_weeks_are_those_of_the_site(past: RunningServer, browser: Brow
     found = browser.evaluate(
         """(async () => {
           const { calendarSpan, instant, moved, reportQuery, wall } = await import('/static/js/history-span.js');
+          const { limitColumns } = await import('/static/js/history-levels.js');
           const zone = 'Europe/Berlin';
+          const at = (hour) => `2026-11-20T${hour}:00Z`;
+          const step = (from, until, level_db) => ({ starts_at: at(from), ends_at: at(until), level_db });
+          const day = calendarSpan('day', '2026-11-20', 'UTC');
+          const steps = [step('00:00', '07:00', 45), step('07:00', '19:00', 65), step('20:00', '24:00', 45)];
+          const line = limitColumns(steps, day);
           const lasts = (span) => (span.until - span.from) / 3600000;
           const hours = (kind, date) => lasts(calendarSpan(kind, date, zone));
           const december = calendarSpan('month', '2026-12-31', zone);
           const of = (kind, date) => reportQuery(calendarSpan(kind, date, zone));
           return {
+            line: line[0].map((second, index) => [(second - day.from / 1000) / 3600, line[1][index]]),
             hours: [hours('day', '2026-03-29'), hours('day', '2026-10-25'), hours('week', '2026-10-21')],
             reports: [of('week', '2027-01-02'), of('month', '2026-12-31'), reportQuery(moved(december, 1))],
             wall: wall(instant('2026-03-29T02:30', zone), zone),
@@ -86,6 +93,7 @@ def test_days_and_weeks_are_those_of_the_site(past: RunningServer, browser: Brow
           };
         })()"""
     )
+    assert found["line"] == [[0, 45], [7, 45], [19, 65], [19.5, None], [20, 45], [24, 45]]
     assert found["hours"] == [23, 25, 169]
     assert found["reports"] == ["week=2026-W53", "month=2026-12", "month=2027-01"]
     assert found["wall"] == "2026-03-29T03:30"  # an hour that does not exist
