@@ -29,7 +29,7 @@ def list_devices(service: Service, as_json: bool) -> None:
         show_json(devices)
         return
     show_table(
-        ("unit", "address", "state", "reachable", "Leq dB", "Lp dB", "last seen"),
+        ("unit", "name", "address", "state", "reachable", "Leq dB", "Lp dB", "last seen"),
         [_row(device) for device in devices],
         "no meters yet; add one with: slmm devices add UNIT HOST",
     )
@@ -41,6 +41,7 @@ def _row(device: Answer) -> tuple[object, ...]:
     is_reachable = status.get("is_reachable")
     return (
         device["unit_id"],
+        device.get("name"),
         address,
         status.get("measurement_state") if device["is_active"] else "deactivated",
         "yes" if is_reachable else None if is_reachable is None else f"no ({status.get('verdict') or 'unreachable'})",
@@ -59,6 +60,10 @@ def _row(device: Answer) -> tuple[object, ...]:
 @click.option("--ftp-user", "ftp_username")
 @click.option("--ftp-password-stdin", is_flag=True, help="Read the FTP password from standard input.")
 @click.option("--timezone", help="IANA zone the meter's clock shows.")
+@click.option("--name", help="What people call it.")
+@click.option("--site", help="Where it stands, in words.")
+@click.option("--latitude", type=click.FloatRange(-90, 90), help="Degrees north, together with --longitude.")
+@click.option("--longitude", type=click.FloatRange(-180, 180), help="Degrees east.")
 @service_options
 def add_device(unit: str, host: str, ftp_password_stdin: bool, service: Service, as_json: bool, **given: Any) -> None:
     """Take a meter on."""

@@ -80,14 +80,20 @@ function show(found) {
 }
 
 function summary({ dry_run: isDry, added, changed, same, refused }) {
-  const parts = [tn(added, "one new meter", "{n} new meters"), tn(changed, "one change", "{n} changes"), tn(same, "one as it is", "{n} as they are"), tn(refused, "one refused", "{n} refused")];
-  const said = parts.join(", ");
+  const parts = [
+    [added, tn(added, "one new meter", "{n} new meters")],
+    [changed, tn(changed, "one meter changed", "{n} meters changed")],
+    [same, tn(same, "one as it is", "{n} as they are")],
+    [refused, tn(refused, "one line refused", "{n} lines refused")],
+  ];
+  const said = parts.flatMap(([count, words]) => (count ? words : [])).join(", ");
   return isDry ? t("Nothing is done yet. It would be: {what}.", { what: said }) : t("Done: {what}.", { what: said });
 }
 
 function row({ line, unit_id: unitId, verdict, changes, problems }) {
   const word = element("span", { className: "verdict-word", dataset: { verdict } }, VERDICTS[verdict]());
-  const what = problems.length ? problems.map(({ field, message }) => `${field}: ${message}`).join("; ") : changes.join(", ");
+  const told = verdict === "new" ? changes.map(({ field, after }) => `${field} ${after}`) : changes.map(({ field, before, after }) => `${field} ${before || "–"} → ${after || "–"}`);
+  const what = [...problems.map(({ field, message }) => `${field}: ${message}`), ...told].join("; ");
   return [String(line), unitId || "–", word, what || "–"];
 }
 

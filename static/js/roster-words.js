@@ -15,6 +15,7 @@ export const ageS = (entry, nowMs) => (entry.status?.last_seen ? Math.max(0, (no
 export function state(entry, nowMs) {
   const { status } = entry;
   if (!entry.is_active) return { kind: "grey", text: t("left alone on request") };
+  if (!entry.tcp_enabled) return { kind: "grey", text: t("not read: TCP is switched off for it") };
   if (!status) return { kind: "grey", text: t("not heard of yet") };
   if (status.held_by) return { kind: "grey", text: t("busy: {what}", { what: status.held_by }) };
   if (status.is_reachable === false) return { kind: "lost", text: status.verdict ? t("not reachable: {why}", { why: status.verdict }) : t("not reachable") };

@@ -79,5 +79,5 @@ def test_a_meter_comes_onto_the_roster(
     check(browser)
     assert len(running.get("/roster")["devices"]) == 1
     browser.click("#take")
-    browser.until("document.querySelector('#summary').textContent.startsWith('Done: one new meter, one change')")
+    browser.until("document.querySelector('#summary').textContent.startsWith('Done: one new meter, one meter changed')")
     assert {unit["name"] for unit in running.get("/roster")["devices"]} == {"Gate", "Yard"}

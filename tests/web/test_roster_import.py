@@ -38,6 +38,7 @@ def test_the_roster_goes_out_and_comes_back_as_it_was(client: FlaskClient, add: 
     file = client.get(f"{BASE}/_roster/file")
     assert (file.mimetype, "attachment" in file.headers["Content-Disposition"]) == ("text/csv", True)
     assert "hush" not in file.text
+    assert "hush" not in sent(client, "unit_id,ftp_password\na,hush2\n", dry=True).text
     assert "'=1+1" in file.text  # no spreadsheet runs it
     before = [config(client, unit_id) for unit_id in ("a", "b")]
     assert verdicts(sent(client, file.text)) == [("a", "same"), ("b", "same")]
@@ -55,7 +56,9 @@ def test_a_dry_run_says_what_would_be_and_does_nothing(client: FlaskClient, add:
     text = "\ufeff" + "\r\n".join(rows)
     dry = sent(client, text, dry=True)
     assert verdicts(dry) == [("a", "changed"), ("new", "new"), ("bad", "refused")]
-    assert dry.json["lines"][0]["changes"] == ["name", "host", "latitude", "longitude"]
+    changes = dry.json["lines"][0]["changes"]
+    assert [change["field"] for change in changes] == ["name", "host", "latitude", "longitude"]
+    assert changes[0] == {"field": "name", "before": "Gate", "after": ""}
     assert (dry.json["lines"][2]["line"], dry.json["lines"][2]["problems"][0]["field"]) == (4, "host")
     assert (config(client, "a")["host"], client.get(f"{BASE}/new/config").status_code) == ("127.0.0.1", 404)
     done = sent(client, text)

@@ -53,7 +53,8 @@ class Line:
     unit_id: str
     verdict: str = "refused"
     device: Device | None = None
-    changes: list[str] = field(default_factory=list)
+    changes: list[tuple[str, str, str]] = field(default_factory=list)
+    """Member, what it is now, and what it will be."""
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def view(self) -> dict[str, Any]:
@@ -62,7 +63,7 @@ class Line:
             "line": self.number,
             "unit_id": self.unit_id,
             "verdict": self.verdict,
-            "changes": self.changes,
+            "changes": [{"field": name, "before": old, "after": new} for name, old, new in self.changes],
             "problems": [{"field": name, "message": message} for name, message in self.problems],
         }
 
@@ -197,10 +198,16 @@ def _value(name: str, text: str) -> Any:
     return text
 
 
-def _changes(before: Device | None, after: Device, given: dict[str, str]) -> list[str]:
+def _changes(before: Device | None, after: Device, given: dict[str, str]) -> list[tuple[str, str, str]]:
     if before is None:
-        return [name for name, text in given.items() if text]
-    return [name for name in READ if getattr(before, name) != getattr(after, name)]
+        return [(name, "", _told(name, after)) for name, text in given.items() if text]
+    names = [name for name in READ if getattr(before, name) != getattr(after, name)]
+    return [(name, _told(name, before), _told(name, after)) for name in names]
+
+
+def _told(name: str, device: Device) -> str:
+    value = getattr(device, name)
+    return "***" if name == "ftp_password" and value else _plain(_cell(name, value))
 
 
 def _problem(item: Any) -> tuple[str, str]:

@@ -42,13 +42,21 @@ class FieldProblem(BaseModel):
     message: str
 
 
+class MemberChange(BaseModel):
+    """What becomes of one member; empty for nothing."""
+
+    field: str
+    before: str
+    after: str
+
+
 class ImportedLine(BaseModel):
     """One line of a roster file and what becomes of it."""
 
     line: int = Field(description="The number of the line in the file")
     unit_id: str
     verdict: Literal["new", "changed", "same", "refused"]
-    changes: list[str] = Field(description="Members that are another than now, or that a new unit begins with")
+    changes: list[MemberChange] = Field(description="What is another than now, or what a new unit begins with")
     problems: list[FieldProblem]
 
 
