@@ -3,7 +3,7 @@
 //   const client = new SlmmClient({ units: ["site-north"], onFrame: (frame, ageMs) => …, onStale: (unitId, ageMs) => … });
 
 const NAMES = { message: "Frame", status: "Status", roster: "Roster", alert: "Alert", limits: "Limits", operation: "Operation", heartbeat: "", time: "" };
-const [FIRST_MS, LONGEST_MS, SETTLED_MS, GATHER_MS] = [1000, 30000, 500, 50];
+const [FIRST_MS, LONGEST_MS, SETTLED_MS, GATHER_MS, CONNECT_MS] = [1000, 30000, 500, 50, 10000];
 const [QUIET_MS, DOUBT_MS, ANSWER_MS, ALONE_MS, RENEW_MS] = [5000, 3000, 1500, 5000, 3600000];
 
 // One clock may stand still during sleep, the other be set.
@@ -82,8 +82,7 @@ export class SlmmClient {
     if (lead === "split") return this.split();
     if (ids?.includes(this.id)) {
       this.drop();
-      this.part = "follower";
-      this.isIn = true;
+      [this.part, this.isIn] = ["follower", true];
     } else if (lead === "who" || ids || (isAlone && since(this.aloneAt) > ALONE_MS && Date.now() - at < FIRST_MS)) this.ask("join");
     if (isAlone || !this.isIn) return;
     if (event) this.take(event, Math.max(0, Date.now() - at));
@@ -257,14 +256,12 @@ export class SlmmClient {
       if (silentMs < DOUBT_MS && this.isIn) return;
       if (!this.asked) this.ask(this.isIn ? "alive" : "join");
       else if (since(this.asked) > ANSWER_MS) this.goAlone();
-    } else if (this.source && silentMs > this.options.silenceMs) this.again();
+    } else if (this.source && silentMs > (this.source.readyState ? this.options.silenceMs : CONNECT_MS)) this.again();
     else if (this.source && since(this.openedAt) > this.renewMs) this.renew();
   }
 
   goAlone() {
-    this.part = "alone";
-    this.isIn = false;
-    this.aloneAt = mark();
+    [this.part, this.isIn, this.aloneAt] = ["alone", false, mark()];
     this.open();
   }
 
@@ -272,7 +269,9 @@ export class SlmmClient {
   wake(quietMs = QUIET_MS) {
     if (!this.retry && since(this.heardAt) <= quietMs) return;
     this.failures = 0;
-    this.part === "follower" ? this.ask("join") : this.renew();
+    if (this.part === "follower") return this.ask("join");
+    this.tell("waiting", "connection lost");
+    this.renew();
   }
 
   drop() {
@@ -288,8 +287,7 @@ export class SlmmClient {
     if (this.part !== "leader") this.ask("leave");
     this.release?.();
     this.channel.close();
-    this.channel = this.part = this.asked = this.release = null;
-    this.isIn = false;
+    this.channel = this.part = this.asked = this.release = this.isIn = null;
     this.members.clear();
   }
 

@@ -1,4 +1,4 @@
-"""A reverse proxy that can be told to answer 502, as nginx does while the service restarts."""
+"""A reverse proxy that can be told to answer 502, as nginx does while the service restarts, or to fall silent."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Proxy:
         self.refused = 0
         self._target = ("127.0.0.1", port)
         self._open: set[Any] = set()
+        self._stalled: set[Any] = set()
         self._server = StreamServer(("127.0.0.1", 0), self._handle)
         self._server.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -38,12 +39,13 @@ class Proxy:
             self._pump(client, upstream)
             back.kill()
             self._open -= {client, upstream}
+            self._stalled -= {client, upstream}
 
-    @staticmethod
-    def _pump(source: Any, target: Any) -> None:
+    def _pump(self, source: Any, target: Any) -> None:
         try:
             while data := source.recv(65_536):
-                target.sendall(data)
+                if source not in self._stalled:
+                    target.sendall(data)
         except OSError:
             return
         finally:
@@ -53,14 +55,20 @@ class Proxy:
                 except OSError:
                     continue
 
-    def break_down(self) -> None:
-        """Cut what is open and answer 502 from now on."""
+    def break_down(self, *, cut: bool = True) -> None:
+        """Answer 502 from now on, and cut what is open."""
         self.is_broken = True
+        if not cut:
+            return
         for sock in list(self._open):
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
+
+    def stall(self) -> None:
+        """Let what is open now hang without a word, as a network does that a laptop has slept through."""
+        self._stalled |= self._open
 
     def recover(self) -> None:
         """Forward again."""
