@@ -107,7 +107,7 @@ _FOUND: dict[str, Callable[[Found], str]] = {
     "stopped": lambda found: gettext("It is stopped: its levels are live, but no Leq is formed until it is started."),
     "sleep_on": lambda found: gettext("Sleep mode is on: it may drop off the network between measurements."),
     "sleep_off": lambda found: gettext("Sleep mode is off."),
-    "ftp_is_off": lambda found: gettext("FTP is off at the meter; it is switched on for a fetch once it does not measure."),
+    "ftp_is_off": lambda found: gettext("FTP is off at the meter; a fetch switches it on while nothing is measured."),
     "ftp_open": lambda found: translated("FTP on port {port} lets us in.", **found),
     "ftp_login": lambda found: gettext("FTP answers, but refuses this user name and password."),
     "ftp_refused": lambda found: gettext("FTP answers, but refuses the login."),
