@@ -114,7 +114,7 @@ def by_day_in_name(top: Path, today: date) -> Folder:
 
 def by_time(top: Path, now: datetime) -> Folder:
     """Files that bear no day; what came in the last days counts by when it was written."""
-    found = [(stat.st_mtime, stat.st_size) for _, stat in files_below(top)]
+    found = [(stat.st_mtime, stat.st_size) for path, stat in files_below(top) if path.suffix != ".lock"]
     if not found:
         return Folder()
     since_s = (now - timedelta(days=LOOK_BACK_DAYS)).timestamp()

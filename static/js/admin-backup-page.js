@@ -1,6 +1,6 @@
 // Backups: make, download, bring, delete, and put one back at the next start.
 
-import { actions, attempt, button, byId, clock, say } from "./admin-parts.js";
+import { attempt, button, byId, clock, say } from "./admin-parts.js";
 import { span } from "./admin-system-words.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
@@ -47,7 +47,7 @@ function row(backup) {
 
 function drawList({ backups, folder, free_bytes: free }) {
   byId("folder").textContent = t("They lie in {folder}; {free} are free there.", { folder, free: size(free) });
-  const columns = [{ title: t("Name") }, { title: t("Made") }, { title: t("Holds") }, { title: t("SLMM") }, { title: t("Size"), isNumber: true }, { title: actions() }];
+  const columns = [{ title: t("Name") }, { title: t("Made") }, { title: t("Holds") }, { title: t("SLMM") }, { title: t("Size"), isNumber: true }, { title: element("span", { className: "unseen" }, t("Actions")) }];
   const empty = element("p", {}, t("There is no backup yet. The button above makes the first one; copies made before the tables of the database change appear here too."));
   byId("list").replaceChildren(backups.length ? table(t("Backups on this machine"), columns, backups.map(row)) : empty);
 }

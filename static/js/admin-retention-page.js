@@ -36,7 +36,7 @@ function draw(found) {
     setting(tier),
     tier.size_bytes === null ? t("in the database") : size(tier.size_bytes),
     tier.entries === null ? "–" : number(tier.entries),
-    tier.oldest ? clock.minute(tier.oldest) : t("nothing yet"),
+    tier.oldest ? clock.minute(tier.oldest) : tier.entries === null ? "–" : t("nothing yet"),
   ]);
   byId("tiers").replaceChildren(table(t("What is kept"), columns, rows));
   byId("forecast").textContent = forecastText(found.forecast);

@@ -60,7 +60,11 @@ export function span(seconds) {
   return tn(Math.round(seconds / 86400), "one day", "{n} days");
 }
 
+const UNTIL_DELETED = new Set(["downloads", "backups"]);
+
 export function kept(tier) {
+  if (tier.key === "database") return "–";
+  if (UNTIL_DELETED.has(tier.key)) return t("until deleted");
   if (tier.keeps_days === null) return t("for ever");
   return tier.keeps_days < 3 ? `${number(tier.keeps_days * 24)} h` : tn(tier.keeps_days, "one day", "{n} days");
 }

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Response
 from sqlalchemy import inspect, make_url
@@ -117,7 +118,17 @@ def known_secrets(runtime: Runtime) -> set[str]:
     found |= runtime.alerts.channels.secrets()
     found |= {str(getattr(runtime.settings, name)) for name in SECRET_SETTINGS}
     found |= {make_url(runtime.settings.sqlalchemy_url).password or "", runtime.setup_code or ""}
+    found |= {part for text in found if text and "://" in text for part in _telling_parts(text)}
     return {text for text in found if text and len(text) >= SHORTEST_SECRET}
+
+
+def _telling_parts(url: str) -> set[str]:
+    """What of a secret address is the secret: its last step, its query, its password."""
+    try:
+        parts = urlsplit(url)
+        return {parts.path.rpartition("/")[2], parts.query, parts.password or ""}
+    except ValueError:
+        return set()
 
 
 class Hidden:
