@@ -56,6 +56,7 @@ export class Tile {
     format.writeLabel(this.parts["lp-label"], names.lp, isKnown);
     this.write("lp", format.level(frame.lp));
     this.write("state", this.state());
+    this.mark("running", String(store.frame?.measurement_state === "Start"));
     this.write("age", view.hasReading ? t("{age} old", { age: seconds(view.ageS) }) : "");
     this.write("flags", [...unit.warnings.map(warning), ...(frame.flags ?? []).map(format.flag)].filter(Boolean).join("; "));
     if (this.drawnVersion !== unit.version || this.drawnHour !== this.hourNow()) this.drawHour();

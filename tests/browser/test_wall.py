@@ -145,6 +145,42 @@ def test_wall_mode_fills_the_window_without_the_head_and_is_left_again(wall: Run
     browser.press("Escape")
     browser.until("document.querySelector('#top').checkVisibility() && location.search === ''")
     assert browser.evaluate(size) < 50
+    browser.evaluate(
+        """(() => {
+          WakeLock.prototype.request = async () => {
+            window.locks = (window.locks ?? 0) + 1;
+            return { released: true, release: async () => {} };
+          };
+        })()"""
+    )
+    browser.press("f")
+    browser.until("window.locks === 1 && location.search === '?kiosk=1'")
+    browser.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    browser.until("window.locks === 2")
+    assert browser.evaluate(TURNING) == [12, 2, 12, "2 of 2", 2]
+
+
+TURNING = """(async () => {
+  const { BigWall } = await import('/static/js/wall-big.js');
+  const big = new BigWall({ isKiosk: true, change() {} }, () => {});
+  const tiles = Array.from({ length: 14 }, () => document.createElement('li'));
+  const shown = () => tiles.filter((tile) => !tile.hidden).length;
+  const now = performance.now;
+  const later = (s) => { const then = now.call(performance) + s * 1000; performance.now = () => then; big.tick(); };
+  big.pause(false);
+  big.lay(tiles);
+  const first = shown();
+  later(25); // it turns by itself
+  const second = shown();
+  big.turn(1);
+  const third = shown();
+  big.turn(1);
+  const words = document.getElementById('wall-page').textContent;
+  big.pause(true);
+  later(600); // and does not while it is stopped
+  performance.now = now;
+  return [first, second, third, words, shown()];
+})()"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
