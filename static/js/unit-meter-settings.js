@@ -9,6 +9,8 @@ import { sendSettings } from "./unit-drift.js";
 import { clock, may, path, tell } from "./unit-work.js";
 import { number, t, tn } from "./words.js";
 
+const CHANGING = new Set(["settings", "apply-settings", "fingerprint", "start-cycle"]);
+const FRESH_MS = 600000;
 const byId = (id) => document.getElementById(id);
 
 export class MeterSettings {
@@ -27,7 +29,17 @@ export class MeterSettings {
   async begin() {
     await this.loadTemplates();
     this.draw();
-    await this.read();
+    await this.readUnlessKnown();
+  }
+
+  // Reading takes the meter a command a setting, and nothing else long can begin meanwhile: what it said a moment ago
+  // will do, unless somebody has set something since.
+  async readUnlessKnown() {
+    const { operations } = await call(`${path}/operations`).catch(() => ({ operations: [] }));
+    const last = operations.find((each) => CHANGING.has(each.kind));
+    const isFresh = last?.kind === "settings" && last.state === "done" && Date.now() - Date.parse(last.ended_at) < FRESH_MS;
+    if (isFresh) this.take(last);
+    else await this.read(last?.kind === "settings" && last.state === "running" ? last : null);
   }
 
   async loadTemplates(chosen = "") {
@@ -53,31 +65,35 @@ export class MeterSettings {
     return this.templates.find((each) => each.id === byId("template")?.value);
   }
 
-  async read() {
+  async read(underWay = null) {
     const outcome = byId("settings-outcome");
     const bar = byId("settings-progress");
     byId("read-settings").disabled = true;
     tell(outcome, t("asking the meter, one setting after the other …"));
     try {
-      const { operation } = await call(`${path}/settings?wait=false`);
+      const operation = underWay ?? (await call(`${path}/settings?wait=false`)).operation;
       bar.hidden = false;
       const ended = await follow(path, operation, (each) => {
         Object.assign(bar, { max: each.total ?? 1, value: each.done });
         tell(outcome, t("read {done} of {all} settings …", { done: number(each.done), all: number(each.total ?? 0) }));
       });
       if (ended.state !== "done") throw new Error(ended.error);
-      this.now = ended.result.settings;
-      this.changed = ended.result.changed;
-      const failed = Object.values(this.now).filter(couldNotBeRead).length;
-      const words = t("As the meter said at {time}.", { time: clock.time(Date.now()) });
-      tell(outcome, failed ? `${words} ${tn(failed, "One setting could not be read.", "{n} settings could not be read.")}` : words, failed ? "bad" : "");
+      this.take(ended);
     } catch (error) {
       tell(outcome, t("The settings could not be read: {why}", { why: error.message }), "bad");
     }
     bar.hidden = true;
     byId("read-settings").disabled = false;
     this.draw();
-    if (this.changed) this.whenRead(this.now, this.changed);
+  }
+
+  take({ result, ended_at: at }) {
+    this.now = result.settings;
+    const failed = Object.values(this.now).filter(couldNotBeRead).length;
+    const words = t("As the meter said at {time}.", { time: clock.time(at) });
+    tell(byId("settings-outcome"), failed ? `${words} ${tn(failed, "One setting could not be read.", "{n} settings could not be read.")}` : words, failed ? "bad" : "");
+    this.draw();
+    this.whenRead(this.now, result.changed);
   }
 
   draw() {

@@ -243,7 +243,7 @@ def test_what_is_wrong_in_the_configuration_is_said_beside_its_field(site: Runni
     browser.until("document.querySelector('#zones').childElementCount > 100")
     browser.fill("[data-field=latitude]", "53,5")
     browser.click("#configuration-form button.primary")
-    browser.until(says("#configuration-outcome", "latitude and longitude go together"))
+    browser.until(says("#error-longitude", "together with latitude"))
     browser.fill("[data-field=longitude]", "10.0")
     browser.fill("[data-field=tcp_port]", "99999")
     browser.click("#configuration-form button.primary")
