@@ -8,6 +8,7 @@ import { number, t, tn } from "./words.js";
 
 const DAY_MS = 86400000;
 const MOSTLY = 0.75;
+const MOST_ROWS = 50;
 const db = (value) => (value == null ? "–" : `${number(value, 1)} dB`);
 
 // body is { rule } or { limit, limit_warns }; days how far back.
@@ -23,7 +24,7 @@ function events(found, clock, chartOf) {
     { title: t("Lasted"), isNumber: true },
     { title: t("Ended because") },
   ];
-  const rows = found.events.map((event) => [
+  const rows = found.events.slice(0, MOST_ROWS).map((event) => [
     element("a", { href: chartOf(event.onset_at) }, clock.moment(event.onset_at)),
     db(event.onset_value),
     db(event.peak_value),
@@ -73,6 +74,8 @@ export function showBackTest(place, found, clock, chartOf) {
   ];
   if (Object.keys(found.per_day).length > 1) parts.push(perDay(found));
   if (found.events.length) parts.push(events(found, clock, chartOf));
+  const more = found.count - Math.min(found.events.length, MOST_ROWS);
+  if (more > 0) parts.push(element("p", { className: "hint" }, tn(more, "One more is not listed.", "{n} more are not listed.")));
   if (found.notes.length) parts.push(element("ul", { className: "notes" }, found.notes.map((note) => element("li", {}, note))));
   place.replaceChildren(...parts);
   place.hidden = false;
