@@ -33,6 +33,7 @@ export class ChartLegend {
   drawNames(known) {
     const names = this.names(known);
     const isKnown = Boolean(known?.frequency_weighting);
+    document.querySelector("[data-series=lp]").hidden = !this.data.plan.hasReadings; // too many to be drawn
     for (const name of ["lp", "laeq", "rolling", "lmax", "l90", "l10"]) format.writeLabel(byId(`legend-${name}`), names[name], isKnown);
   }
 
