@@ -19,7 +19,7 @@ def sound(browser: Browser) -> None:
         assert browser.axe() == [], scheme
     browser.resize(390, 844)
     assert browser.axe() == []
-    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    browser.until("document.documentElement.scrollWidth <= innerWidth")
     browser.resize(1280, 900)
     assert browser.csp_reports() == []
 
