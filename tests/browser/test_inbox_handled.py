@@ -219,6 +219,6 @@ def test_a_viewer_sees_what_is_open_and_can_do_nothing_about_it(
     emulator.client.offset(0, LOUD_DB)
     browser.until(f"{count(OPEN)} === 1", 30)
     browser.until("document.title === '(1) Alerts · SLMM'")
-    assert browser.evaluate(count("[data-act], dialog, #snoozed-box, #channels, .story")) == 0
+    assert browser.evaluate(count("[data-act], main dialog, #snoozed-box, #channels, .story")) == 0
     browser.open(f"{guarded.url}/unit/north")
     browser.until(f"{count('#unit-alert-list li')} === 1")
