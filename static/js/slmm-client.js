@@ -4,7 +4,7 @@
 
 const NAMES = { message: "Frame", status: "Status", roster: "Roster", alert: "Alert", limits: "Limits", operation: "Operation", heartbeat: "", time: "" };
 const [FIRST_MS, LONGEST_MS, SETTLED_MS, GATHER_MS, CONNECT_MS] = [1000, 30000, 500, 50, 10000];
-const [QUIET_MS, DOUBT_MS, ANSWER_MS, ALONE_MS, RENEW_MS] = [5000, 3000, 1500, 5000, 3600000];
+const [QUIET_MS, DOUBT_MS, ANSWER_MS, ALONE_MS, RENEW_MS, STALE_MS] = [5000, 3000, 1500, 5000, 3600000, 3500];
 
 // One clock may stand still during sleep, the other be set.
 const mark = () => ({ steady: performance.now(), wall: Date.now() });
@@ -221,7 +221,8 @@ export class SlmmClient {
     const at = Date.parse(timestamp);
     if (this.clock && at > this.now()) this.clock = { ...mark(), ms: at };
     const { at: before, intervals = [] } = this.readings.get(unit_id) ?? {};
-    this.readings.set(unit_id, { at, intervals: before ? [...intervals, at - before].slice(-5) : intervals });
+    const isLearnt = before && this.now() - at < STALE_MS; // not from the past
+    this.readings.set(unit_id, { at, intervals: isLearnt ? [...intervals, at - before].slice(-5) : intervals });
   }
 
   // By the server's clock.
@@ -235,9 +236,9 @@ export class SlmmClient {
 
   // Older than three of its usual intervals; one outage is no habit.
   isStale(unitId) {
-    const sorted = [...(this.readings.get(unitId)?.intervals ?? [])].sort((one, other) => one - other);
-    const usual = sorted.length > 1 ? sorted[(sorted.length - 1) >> 1] : 0;
-    return this.ageMs(unitId) > Math.max(3500, 3 * usual + 500);
+    const intervals = this.readings.get(unitId)?.intervals ?? [];
+    const usual = [...intervals].sort((one, other) => one - other)[(intervals.length - 1) >> 1];
+    return this.ageMs(unitId) > (intervals.length > 1 ? Math.max(STALE_MS, 3 * Math.min(usual, intervals.at(-1)) + 500) : STALE_MS);
   }
 
   tellStale(unitId) {

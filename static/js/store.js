@@ -8,6 +8,7 @@ const CLOCK_WINDOW_MS = 60000;
 const JUMP_MS = 1000;
 const SETTLED_MS = 2000;
 const AHEAD_S = 5;
+const LEAST_STALE_S = 3.5;
 
 // The server's clock as this page sees it: the smallest difference seen of late is skew, the rest is delay.
 // Measured against the steady clock, which nobody sets, and only of late, for clocks drift apart over days. When the wall
@@ -138,7 +139,8 @@ export class UnitStore {
     this.reason = "";
     this.frame = frame;
     this.clearTrailFrom(at);
-    if (this.lastLive && !isAfterOutage) {
+    // What is replayed tells of a time when perhaps nobody watched, and the meter was read less often.
+    if (this.lastLive && !isAfterOutage && this.clock.now() / 1000 - at < LEAST_STALE_S) {
       this.intervals.push(at - this.lastLive);
       if (this.intervals.length > 5) this.intervals.shift();
     }
@@ -171,9 +173,9 @@ export class UnitStore {
     if (times.length > this.mostPoints) for (const column of this.columns) column.splice(0, Math.ceil(this.mostPoints / 10));
   }
 
-  // Seconds between readings of late; a single interval may have been an outage.
+  // Seconds between readings of late; a single interval may have been an outage, and faster counts at once.
   get cadenceS() {
-    return this.intervals.length > 1 ? median(this.intervals) : 1;
+    return this.intervals.length > 1 ? Math.min(median(this.intervals), this.intervals.at(-1)) : 1;
   }
 
   // A time that cannot be, for it is still to come: the server's clock was set back meanwhile.
@@ -194,7 +196,7 @@ export class UnitStore {
       reason: this.reason,
       hasReading: this.frame !== null,
       ageS,
-      isStale: ageS > Math.max(3.5, 3 * this.cadenceS + 0.5) || ageS < -AHEAD_S,
+      isStale: ageS > Math.max(LEAST_STALE_S, 3 * this.cadenceS + 0.5) || ageS < -AHEAD_S,
       isBlank: ageS > Math.max(BLANK_AFTER_S, 3 * this.cadenceS + 0.5),
     };
   }
