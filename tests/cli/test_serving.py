@@ -49,6 +49,15 @@ def test_the_demo_tells_the_same_and_its_meters(start: Start, run: Run) -> None:
     assert (told["url"], told["pid"]) == (f"http://127.0.0.1:{port}", demo.pid)
     eventually(lambda: answers(told["url"]), 20)
     assert len(requests.get(told["meters"], timeout=5).json()) == 3
+    api = f"{told['url']}/api/nl43"
+
+    def opened() -> bool:
+        events = requests.get(f"{api}/_alerts/events", timeout=5).json()["events"]
+        return any(event["rule_name"] == "Site mean too high" and event["status"] == "active" for event in events)
+
+    eventually(opened, 20)
+    minutes = {tier["key"]: tier for tier in requests.get(f"{api}/_system/retention", timeout=10).json()["tiers"]}
+    assert minutes["minutes"]["entries"] >= 3 * 24 * 60 - 6, "a day of each meter"
     again = run("demo", "--port", str(free_port()))
     assert again.code == 1
     assert "stop it first" in again.err
