@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from slmm.runtime import Runtime
 
 FRAME_BYTES, MINUTE_BYTES = 25, 330
-"""What a row takes in a file of past days, as measured; for services too young to have one."""
+"""What a row is assumed to take, rather too much; for services too young to have a file of past days to look at."""
 
 
 @dataclass(frozen=True, slots=True)
