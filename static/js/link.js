@@ -16,7 +16,8 @@ function why(detail) {
 }
 
 function lost() {
-  const parts = [why(shown.detail), t("for {age}", { age: age((Date.now() - lostAt) / 1000) })];
+  const lostS = Math.max(0, Date.now() - lostAt) / 1000;
+  const parts = [why(shown.detail), t("for {age}", { age: lostS < 100 ? `${Math.round(lostS)} s` : age(lostS) })];
   const seconds = Math.ceil((shown.nextAt - Date.now()) / 1000);
   if (seconds > 0 && seconds < 60) parts.push(t("next try in {seconds} s", { seconds }));
   return parts.filter(Boolean).join(", ");
