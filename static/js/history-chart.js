@@ -2,7 +2,7 @@
 
 import uPlot from "../vendor/uplot-1.6.32/uPlot.esm.js";
 import { colour, onColours } from "./colours.js";
-import { language } from "./words.js";
+import { locale } from "./words.js";
 
 const LOW_DB = 30;
 const HIGH_DB = 100;
@@ -73,9 +73,9 @@ export class HistoryChart {
   tick(second, stepS) {
     const options = stepS >= 86400 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
     const isMidnight = stepS < 86400 && this.shown.until - this.shown.from > 90000000;
-    const clock = new Intl.DateTimeFormat(language, { ...options, timeZone: this.shown.zone }).format(second * 1000);
+    const clock = new Intl.DateTimeFormat(locale, { ...options, timeZone: this.shown.zone }).format(second * 1000);
     if (!isMidnight || clock !== "00:00") return clock;
-    return new Intl.DateTimeFormat(language, { weekday: "short", day: "numeric", timeZone: this.shown.zone }).format(second * 1000);
+    return new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", timeZone: this.shown.zone }).format(second * 1000);
   }
 
   // What lies under the pointer: its time in s and a value for each line; null elsewhere.

@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { element } from "./element.js";
 import { HistoryChart } from "./history-chart.js";
 import { spanQuery } from "./history-span.js";
-import { number, t } from "./words.js";
+import { locale, number, t } from "./words.js";
 
 const METRICS = ["laeq", "lmax", "l10", "l90"];
 const STEPS = [["10s", 10], ["1min", 60], ["5min", 300], ["15min", 900], ["1h", 3600], ["1d", 86400]];
@@ -98,7 +98,7 @@ export class Levels {
     const { laeq } = found.levels;
     const highest = laeq.reduce((best, value, index) => (value !== null && (best < 0 || value > laeq[best]) ? index : best), -1);
     if (highest < 0) return "";
-    const end = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23", timeZone: found.zone });
+    const end = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23", timeZone: found.zone });
     return t("Highest {name}: {level} dB, period to {time}", { name: found.names.laeq.name, level: number(laeq[highest], 1), time: end.format(Date.parse(found.times[highest])) });
   }
 

@@ -1,6 +1,6 @@
 // Days, weeks and months of a site as spans of time, in its zone; what the address of the page says of them. Pure.
 
-import { language, t } from "./words.js";
+import { locale, t } from "./words.js";
 
 const DAY_MS = 86400000;
 export const KINDS = ["day", "week", "month", "own"];
@@ -75,7 +75,7 @@ export function moved(span, by) {
   return calendarSpan(span.kind, date, span.zone);
 }
 
-const long = (options) => new Intl.DateTimeFormat(language, { ...options, timeZone: "UTC" });
+const long = (options) => new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" });
 const dayFormat = long({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
 const monthFormat = long({ month: "long", year: "numeric" });
 const noon = (date) => Date.parse(`${date}T12:00:00Z`);

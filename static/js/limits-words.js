@@ -1,9 +1,9 @@
 // A limit document in words, as the form shows it while it is being written. Pure functions.
 
-import { language, number, t } from "./words.js";
+import { locale, number, t } from "./words.js";
 
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const weekday = new Intl.DateTimeFormat(language, { weekday: "short", timeZone: "UTC" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "short", timeZone: "UTC" });
 export const dayName = (at) => weekday.format(Date.UTC(2024, 0, 1 + at)); // 1 January 2024 was a Monday
 
 // "Mon–Fri", "Sat, Sun", "every day".

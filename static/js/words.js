@@ -2,6 +2,8 @@
 
 const page = document.documentElement;
 export const language = page.lang || "en";
+// For dates: "21 Nov 2026" is read the same by everybody, "11/21/2026" is not.
+export const locale = language === "en" ? "en-GB" : language;
 const catalogue = page.dataset.words ? await read(page.dataset.words) : {};
 
 // A page that cannot get its catalogue speaks English rather than not at all.

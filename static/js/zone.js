@@ -1,11 +1,11 @@
 // Times in one IANA zone, which they name: that of the site, else that of the service.
 
-import { language } from "./words.js";
+import { locale } from "./words.js";
 
 export class ZoneClock {
   constructor(zone) {
     const timeZone = zone || document.documentElement.dataset.zone || undefined;
-    const format = (options) => new Intl.DateTimeFormat(language, { ...options, hourCycle: "h23", timeZone });
+    const format = (options) => new Intl.DateTimeFormat(locale, { ...options, hourCycle: "h23", timeZone });
     this.dates = format({ dateStyle: "medium" });
     this.times = format({ timeStyle: "medium" });
     this.hours = format({ timeStyle: "short" });
