@@ -8,7 +8,7 @@ import resource
 import signal
 import time
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +90,13 @@ def command(
     # Only the seconds before the first sample differ between meters, so that they do not tick in step.
     spread = random.Random(seed)
     for index in range(count):
+        began_s_ago = measured_s + spread.random()
         instrument = Instrument(
             SCENARIOS[names[(index + 1) % len(names)]],
             seed + index,
             quirks,
-            now_s=time.monotonic() - spread.random() - measured_s,
-            clock=datetime.now(),  # noqa: DTZ005 - the meter has no zone
+            now_s=time.monotonic() - began_s_ago,
+            clock=datetime.now() - timedelta(seconds=began_s_ago),  # noqa: DTZ005 - the meter has no zone
         )
         for setting in register_settings:
             name, _, value = setting.partition("=")

@@ -254,3 +254,15 @@ def test_the_clock_jumps_on_demand(meter: Meters) -> None:
     server.inject("clock_jump", value=3600.0)
     with Client(server) as client:
         assert b"2025/12/24 03:10:5" in client.ask("Clock?")
+
+
+def test_a_meter_that_has_measured_for_long_shows_the_present_time() -> None:
+    with running_emulator(1, "--measuring-for", "7200") as emulator:
+        meter = emulator.meters[0]
+        with socket.create_connection((meter.host, meter.port), timeout=10) as connection:
+            connection.sendall(b"Clock?\r\n")
+            said = b""
+            while not (found := re.search(rb"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\r\n", said)):
+                said += connection.recv(100)
+        shown = datetime.strptime(found[1].decode(), "%Y/%m/%d %H:%M:%S")  # noqa: DTZ007 - the meter has no zone
+        assert abs((shown - datetime.now()).total_seconds()) < 60  # noqa: DTZ005
