@@ -1,6 +1,7 @@
 """Drives Debian's chromium in a process of its own, for Playwright and gevent do not share one.
 
-Reads one JSON command a line from standard input, answers with one JSON line. Started by conftest.py.
+Reads one JSON command a line from standard input, ``[visitor, verb, *arguments]``, and answers with one JSON line.
+A visitor has cookies and tabs of their own; all of them share the one chromium. Started by conftest.py.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -24,6 +25,8 @@ ARGUMENTS = [
 
 
 AXE = Path(__file__).with_name("vendor") / "axe-core-4.14.1" / "axe.min.js"
+LOOK_EVERY_MS = 40
+PATIENCE_MS = 60_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CSP_REPORTS = """
     window.cspReports = [];
@@ -33,12 +36,20 @@ CSP_REPORTS = """
 
 
 class Driver:
-    """The tab in use, its neighbours, and what went wrong in any of them."""
+    """One visitor: the tab in use, its neighbours, and what went wrong in any of them."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, browser: Browser) -> None:
         self.errors: list[str] = []
         self.tabs: list[Page] = []
-        self._adopt(page)
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self._adopt(self._somebody().new_page())
+
+    def _somebody(self) -> BrowserContext:
+        context = self._browser.new_context()
+        context.set_default_timeout(PATIENCE_MS)
+        self._contexts.append(context)
+        return context
 
     def _adopt(self, page: Page) -> None:
         self.tabs.append(page)
@@ -67,7 +78,7 @@ class Driver:
             if time.monotonic() > ends_s:
                 page = self.page.evaluate("document.body.innerText")
                 raise TimeoutError(f"{script} did not come true within {within_s} s on:\n{page}")
-            self.page.wait_for_timeout(100)
+            self.page.wait_for_timeout(LOOK_EVERY_MS)
         return value
 
     def _value(self, script: str) -> Any:
@@ -86,6 +97,10 @@ class Driver:
     def scheme(self, name: str) -> None:
         """Light or dark."""
         self.page.emulate_media(color_scheme=name)  # type: ignore[arg-type]
+
+    def calm(self) -> None:
+        """Ask for as little motion as possible, from now on."""
+        self.page.emulate_media(reduced_motion="reduce")
 
     def click(self, selector: str) -> None:
         """Press a button."""
@@ -115,9 +130,7 @@ class Driver:
 
     def stranger(self, url: str) -> int:
         """A page in the browser of somebody else, who shares no cookies; in use from now on; its number."""
-        browser = self.page.context.browser
-        assert browser is not None
-        self._adopt(browser.new_context().new_page())
+        self._adopt(self._somebody().new_page())
         self.page.goto(url)
         return len(self.tabs) - 1
 
@@ -155,10 +168,21 @@ class Driver:
         """Press twice on the middle of an element."""
         self.page.dblclick(selector)
 
-    def axe(self) -> list[str]:
-        """What axe-core finds wrong with the page for people with disabilities: rule, help, and where."""
-        self.page.evaluate(AXE.read_text("utf-8"))
-        found = self.page.evaluate("async (tags) => (await axe.run(document, { runOnly: tags })).violations", RULES)
+    def axe(self, leave_out: str = "", *rules: str) -> list[str]:
+        """What axe-core finds wrong with the page for people with disabilities: rule, help, and where.
+
+        *leave_out* is a selector of what is not looked at; with *rules* only those are tried.
+        """
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate(
+            """async ([leftOut, runOnly]) => {
+              const exclude = leftOut ? [...document.querySelectorAll(leftOut)] : [];
+              const options = { runOnly, resultTypes: ["violations"] };
+              return (await axe.run({ include: [document], exclude }, options)).violations;
+            }""",
+            [leave_out, {"type": "rule", "values": rules} if rules else {"type": "tag", "values": RULES}],
+        )
         return [
             f"{each['id']} ({each['help']}): {node['target']} {node.get('failureSummary', '')}"
             for each in found
@@ -175,17 +199,29 @@ class Driver:
         found, self.errors = self.errors, []
         return found
 
+    def leave(self) -> None:
+        """Close every tab and forget the cookies."""
+        for context in self._contexts:
+            context.close()
+
 
 def main() -> None:
     """Obey until standard input ends."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=sys.argv[1], args=ARGUMENTS)
-        driver = Driver(browser.new_context().new_page())
+        visitors: dict[int, Driver] = {}
         print(json.dumps("ready"), flush=True)
         for line in sys.stdin:
-            verb, *arguments = json.loads(line)
+            visitor, verb, *arguments = json.loads(line)
             try:
-                answer = {"value": getattr(driver, verb)(*arguments)}
+                if verb == "come":
+                    visitors[visitor] = Driver(browser)
+                    value = None
+                elif verb == "leave":
+                    value = visitors.pop(visitor).leave()
+                else:
+                    value = getattr(visitors[visitor], verb)(*arguments)
+                answer = {"value": value}
             except Exception as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), flush=True)

@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery"
 
 
 def test_a_person_sets_up_logs_out_and_comes_back_to_the_page_they_wanted(
-    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser
+    server: Callable[..., RunningServer], fast_emulator: RunningEmulator, browser: Browser
 ) -> None:
     guarded = server(SLMM_AUTH="on")
     found = re.search(r"enter the code (\S+)", guarded.log.read_text())
@@ -32,7 +32,7 @@ def test_a_person_sets_up_logs_out_and_comes_back_to_the_page_they_wanted(
     browser.click("#entry-form button")
     browser.until("location.pathname === '/' && !document.querySelector('#empty').hidden")
     assert browser.text(".who a") == "ada"
-    meter = {"unit_id": "north", "host": emulator.meters[0].host, "tcp_port": emulator.meters[0].port}
+    meter = {"unit_id": "north", "host": fast_emulator.meters[0].host, "tcp_port": fast_emulator.meters[0].port}
     options = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": json.dumps(meter)}
     assert browser.evaluate(f"fetch('/api/nl43/roster', {json.dumps(options)}).then((answer) => answer.status)") == 200
     browser.until("document.querySelectorAll('.tile').length === 1")
@@ -68,7 +68,7 @@ PORTAL = """<!doctype html><title>portal</title><script type="module">
 
 
 def test_a_portal_of_another_origin_follows_with_a_ticket_and_comes_back_with_a_new_one(
-    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser, tmp_path: Path
+    server: Callable[..., RunningServer], fast_emulator: RunningEmulator, browser: Browser, tmp_path: Path
 ) -> None:
     portal = WSGIServer(("127.0.0.1", 0), lambda environ, start: answer_page(start, tmp_path), log=None)
     portal.start()
@@ -80,7 +80,7 @@ def test_a_portal_of_another_origin_follows_with_a_ticket_and_comes_back_with_a_
     admin.headers["Origin"] = guarded.url
     first = {"code": code[1], "name": "ada", "password": PASSWORD}
     assert admin.post(f"{guarded.api}/_setup", json=first, timeout=5).status_code == 200
-    meter = {"unit_id": "north", "host": emulator.meters[0].host, "tcp_port": emulator.meters[0].port}
+    meter = {"unit_id": "north", "host": fast_emulator.meters[0].host, "tcp_port": fast_emulator.meters[0].port}
     assert admin.post(f"{guarded.api}/roster", json=meter, timeout=5).status_code == 200
     secret = admin.post(f"{guarded.api}/_tokens", json={"name": "portal"}, timeout=5).json()["secret"]
     (tmp_path / "portal.html").write_text(PORTAL.format(url=guarded.url, secret=secret))

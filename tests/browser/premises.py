@@ -1,0 +1,42 @@
+"""One service that many tests use one after another, each of them finding it as on its first day."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import requests
+
+from slmm.emulator.process import RunningEmulator
+from tests.conftest import eventually
+from tests.server import RunningServer
+
+QUICK_SERVICE = {
+    "SLMM_DEVICE_PACING_S": "0.05",
+    "SLMM_MONITOR_POLL_INTERVAL": "0.5",
+    "SLMM_MONITOR_IDLE_POLL_INTERVAL": "0.5",
+    "SLMM_MONITOR_BACKOFF_BASE_S": "0.5",
+    "SLMM_MONITOR_HEARTBEAT_S": "55",
+    "SLMM_REPLY_TIMEOUT_S": "3",
+    "SLMM_CONNECT_TIMEOUT_S": "3",
+}
+"""What is read without anybody watching is read as often, and nothing is heard of an empty roster for long."""
+
+TOLD = ("notifications", "transitions", "shelves", "events", "incidents")
+
+
+def cleared(server: RunningServer, emulator: RunningEmulator) -> None:
+    """Take every unit and channel away, and what is told of them: that is kept for ever otherwise."""
+    for unit in server.get("/roster")["devices"]:
+        answer = requests.delete(f"{server.api}/{unit['unit_id']}/config", timeout=40)
+        assert answer.status_code == 200, answer.text
+    for channel in server.get("/_alerts/channels")["channels"]:
+        if channel["kind"] != "log":
+            assert requests.delete(f"{server.api}/_alerts/channels/{channel['name']}", timeout=40).status_code == 200
+    for index in range(len(emulator.meters)):
+        emulator.client.fault(index, "plugged")
+        emulator.client.offset(index, 0)
+    eventually(lambda: server.get("/_alerts/summary")["open"] == 0, 40, "no open alerts")
+    with closing(sqlite3.connect(server.directory / "data" / "slmm.db", timeout=40)) as database, database:
+        for table in TOLD:
+            database.execute(f"DELETE FROM alert_{table}")
