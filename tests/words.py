@@ -12,11 +12,10 @@ from pathlib import Path
 from jinja2 import Environment
 from jinja2.ext import InternationalizationExtension
 
+from slmm.web.modules import texts_in
+
 TOP = Path(__file__).resolve().parent.parent
 I18N = TOP / "static" / "i18n"
-STRING = r'"((?:[^"\\\n]|\\.)*)"'
-ONE = re.compile(rf"\bt\(\s*{STRING}")
-TWO = re.compile(rf"\btn\(\s*[^\"]+?,\s*{STRING},\s*{STRING}")
 PYTHON_CALLS = frozenset({"gettext", "translated", "ngettext", "_"})
 PLACES = re.compile(r"\{\w+\}|%\(\w+\)s")
 
@@ -24,9 +23,8 @@ PLACES = re.compile(r"\{\w+\}|%\(\w+\)s")
 def in_scripts() -> Iterator[tuple[str, str]]:
     """Text and file of every ``t("…")`` and ``tn(n, "…", "…")``."""
     for path in sorted((TOP / "static" / "js").glob("*.js")):
-        source = path.read_text("utf-8")
-        for found in [*ONE.findall(source), *(text for pair in TWO.findall(source) for text in pair)]:
-            yield json.loads(f'"{found}"'), path.name
+        for text in texts_in(path.read_text("utf-8")):
+            yield text, path.name
 
 
 def unreadable() -> list[str]:
@@ -36,9 +34,8 @@ def unreadable() -> list[str]:
         if path.name == "words.js":
             continue
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            calls = len(re.findall(r"\bt\(", line)) - len(ONE.findall(line))
-            calls += len(re.findall(r"\btn\(", line)) - len(TWO.findall(line))
-            if calls:
+            calls = len(re.findall(r"\bt\(", line)) + 2 * len(re.findall(r"\btn\(", line))
+            if calls != len(texts_in(line)):
                 found.append(f"{path.name}:{number}: {line.strip()}")
     return found
 

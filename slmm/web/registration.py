@@ -51,6 +51,7 @@ from slmm.web.pages import (
     roster,
     shared,
     unit_work,
+    wording,
 )
 from slmm.web.pages.blueprint import blueprint as pages
 
@@ -65,6 +66,7 @@ _PAGES = (
     roster,
     shared,
     unit_work,
+    wording,
 )
 """Imported for the views they add to the blueprint."""
 

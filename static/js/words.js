@@ -4,7 +4,9 @@ const page = document.documentElement;
 export const language = page.lang || "en";
 // For dates: "21 Nov 2026" is read the same by everybody, "11/21/2026" is not.
 export const locale = language === "en" ? "en-GB" : language;
-const catalogue = page.dataset.words ? await read(page.dataset.words) : {};
+// The part of the catalogue that this page says; a page without a script of its own says what every page says.
+const place = document.getElementById("words")?.href ?? `/words/${language}/shell.json`;
+const catalogue = language === "en" ? {} : await read(place);
 
 // A page that cannot get its catalogue speaks English rather than not at all.
 async function read(path) {
