@@ -100,8 +100,8 @@ def nginx(directory: Path, upstream: int) -> Iterator[FrontDoor]:
         f"{kind}_temp_path {directory};" for kind in ("proxy", "client_body", "fastcgi", "uwsgi", "scgi")
     )
     (directory / "nginx.conf").write_text(
-        f"daemon off; pid {directory}/nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ include /etc/nginx/mime.types;\n"
-        f"{temporary}\ninclude {directory}/slmm.conf; }}\n"
+        f"daemon off; pid {directory}/nginx.pid; error_log stderr;\nevents {{}}\n"
+        f"http {{ include /etc/nginx/mime.types;\n{temporary}\ninclude {directory}/slmm.conf; }}\n"
     )
     with _running([binary, "-e", "stderr", "-c", str(directory / "nginx.conf")], directory, port):
         yield FrontDoor("nginx", port, directory / "authority.pem")
