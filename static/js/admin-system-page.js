@@ -93,7 +93,7 @@ function drawTables(report) {
   put("jobs", table(t("Done again and again"), [t("What"), t("every"), t("last"), t("outcome")].map((title) => ({ title })), jobs));
   const disk = report.tiers.filter(({ size_bytes: bytes }) => bytes !== null);
   const diskRows = disk.map((tier) => [tierName(tier.key), size(tier.size_bytes), tier.bytes_a_day ? size(tier.bytes_a_day) : "–"]);
-  put("disk", table(t("Disk"), figures(t("What"), t("takes"), t("a day")), diskRows));
+  put("disk", table(t("Disk"), figures(t("What"), t("takes"), t("per day")), diskRows));
   byId("forecast").textContent = forecastText(report.forecast);
 }
 

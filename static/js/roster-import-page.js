@@ -69,7 +69,7 @@ async function look() {
 function show(found) {
   byId("preview").hidden = false;
   byId("summary").textContent = summary(found);
-  const columns = [{ title: t("Line"), isNumber: true }, { title: t("Meter") }, { title: t("Verdict") }, { title: t("What of it") }];
+  const columns = [{ title: t("Line"), isNumber: true }, { title: t("Meter") }, { title: t("Outcome") }, { title: t("What of it") }];
   const lines = [...found.lines].sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || a.line - b.line);
   byId("lines").replaceChildren(table(t("The lines of the list"), columns, lines.map(row)));
   const todo = found.added + found.changed;

@@ -85,7 +85,7 @@ function facts({ database_dump: { config } }, connection) {
     [t("Connected"), connection?.connected ? t("yes, for {time}", { time: age(connection.age_s) }) : t("no")],
     [t("Last reading"), last.status?.last_success ? clock.moment(last.status.last_success) : t("never")],
     [t("Failures in a row"), number(last.status?.consecutive_failures ?? 0)],
-    [t("Last error"), last.status?.last_error || t("none")],
+    [t("Last error"), last.status?.last_error || t("none so far")],
     [t("Battery"), last.status?.battery_level ?? t("not known")],
     [t("Clock"), last.status?.clock_offset_s == null ? t("not known") : offset(last.status.clock_offset_s)],
   ];
