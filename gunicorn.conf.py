@@ -1,8 +1,10 @@
 """gunicorn's settings: one gevent worker that owns all meters; hooks start and stop the runtime."""
 
 from slmm import settings as _settings
+from slmm.web.serverlog import ServerLog as _ServerLog
 
 _loaded = _settings.load()
+_ServerLog.form, _ServerLog.tells_requests = _loaded.log_format, _loaded.access_log
 
 bind = f"[{_loaded.host}]:{_loaded.port}" if ":" in _loaded.host else f"{_loaded.host}:{_loaded.port}"
 worker_class = "gevent"
@@ -18,6 +20,7 @@ max_requests = 0
 control_socket_disable = True
 proc_name = "slmm"
 loglevel = _loaded.log_level.lower()
+logger_class = _ServerLog
 
 
 def when_ready(server):
@@ -39,7 +42,7 @@ def post_worker_init(worker):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    logs.configure(_loaded.log_level)
+    logs.configure(_loaded.log_level, _loaded.log_format)
     # The rings of a few hundred feeds are long-lived; going through them again and again costs more than
     # it ever frees. What exists now is left out of it, the rest is looked at less often.
     gc.collect()

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 
 import gevent
 
+from slmm.tallies import Histogram
+
 logger = logging.getLogger(__name__)
 
 EVERY_S = 0.25
 KEPT = 1200
 """Five minutes."""
+LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+LATELY = 40
+"""Looks of the last ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class HubLag:
     """Looks again and again; costs four wake-ups a second."""
 
     def __init__(self, every_s: float = EVERY_S) -> None:
+        self.seen_s = Histogram(LAG_S)
+        """All since the start."""
         self._every_s = every_s
         self._lags_s: deque[float] = deque(maxlen=KEPT)
         self._greenlet: gevent.Greenlet | None = None
@@ -79,6 +86,11 @@ class HubLag:
     def take(self, lag_s: float) -> None:
         """One look; a timer that fires a little early was not late."""
         self._lags_s.append(max(0.0, lag_s))
+        self.seen_s.take(max(0.0, lag_s))
+
+    def lately_s(self) -> float:
+        """The worst of the last ten seconds; 0 before it was looked at."""
+        return max(list(self._lags_s)[-LATELY:], default=0.0)
 
     def lag(self) -> Lag:
         """What it was over the last minutes."""

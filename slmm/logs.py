@@ -1,14 +1,22 @@
-"""How log lines look: time in UTC, level, module, message; and the last of them, kept in memory for the log page."""
+"""How log lines look: for people, or one JSON object each; and the last of them, kept in memory for the log page.
+
+What looks like a secret is taken out of every line, wherever it goes.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import re
 import time
 from collections import deque
+from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from slmm.times import timestamp
 
 FORM = "%(asctime)sZ %(levelname)s %(name)s: %(message)s"
 LINES_KEPT = 5000
@@ -23,18 +31,83 @@ _SECRETS = (
     re.compile(r"(?P<kept>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
     re.compile(r"(?P<kept>\b)slmm_[A-Za-z0-9_-]{8,}"),
     re.compile(r"(?P<kept>fernet:)\S+"),
+    re.compile(r"(?P<kept>\b)whsec_[A-Za-z0-9+/=_-]+"),
     re.compile(r"(?P<kept>/(?:share|acknowledge)/)[^\s/?#'\"]+"),
-    re.compile(r"(?P<kept>\benter the code )\S+"),
     re.compile(r"(?P<kept>[?&](?:ticket|token|key|secret|password|code)=)[^\s&'\"]+", re.IGNORECASE),
-    re.compile(r"(?P<kept>(?<![a-z])(?:password|passwd|secret|token|api[_-]?key)['\"]?\s*[=:]\s*['\"]?)[^\s,'\"})]+", re.I),
-)  # fmt: skip
+    re.compile(
+        r"(?P<kept>(?<![a-z])(?:password|passwd|secret|token|api[_-]?key)['\"]?\s*[=:]\s*['\"]?)[^\s,'\"})]+",
+        re.IGNORECASE,
+    ),
+)
+_SETUP_CODE = re.compile(r"(?P<kept>\benter the code )\S+")
+"""Whoever starts the service reads it there, and nowhere else."""
+
+_noted: ContextVar[Mapping[str, str]] = ContextVar("slmm_noted", default={})  # noqa: B039 - never changed in place
 
 
-def without_secrets(text: str) -> str:
+def note(**facts: str | None) -> Mapping[str, str]:
+    """What every line of the present greenlet is about, such as ``request_id``; what was noted before, for ``renote``.
+
+    None says nothing.
+    """
+    before = _noted.get()
+    _noted.set({**before, **{name: fact for name, fact in facts.items() if fact is not None}})
+    return before
+
+
+def renote(before: Mapping[str, str]) -> None:
+    """Go back to what was noted before."""
+    _noted.set(before)
+
+
+def without_secrets(text: str, *, keeps_setup_code: bool = False) -> str:
     """*text* with everything that looks like a password, a token or a secret address taken out."""
-    for pattern in _SECRETS:
+    for pattern in _SECRETS if keeps_setup_code else (*_SECRETS, _SETUP_CODE):
         text = pattern.sub(rf"\g<kept>{HIDDEN}", text)
     return text
+
+
+class TextLines(logging.Formatter):
+    """Lines for people, in UTC."""
+
+    def __init__(self) -> None:
+        super().__init__(FORM, "%Y-%m-%dT%H:%M:%S")
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Called by logging."""
+        return without_secrets(super().format(record), keeps_setup_code=True)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, for collectors of logs; a traceback is one member of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Called by logging."""
+        told = {
+            "time": timestamp(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_noted.get(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info:
+            told["traceback"] = self.formatException(record.exc_info)
+        elif record.exc_text:
+            told["traceback"] = record.exc_text
+        if record.stack_info:
+            told["stack"] = self.formatStack(record.stack_info)
+        clean = {
+            name: without_secrets(value, keeps_setup_code=True) if isinstance(value, str) else value
+            for name, value in told.items()
+        }
+        return json.dumps(clean, ensure_ascii=False, default=str)
+
+
+def formatter(form: str) -> logging.Formatter:
+    """What makes lines of the form ``text`` or ``json``."""
+    return JsonLines() if form == "json" else TextLines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +152,14 @@ class LogRing(logging.Handler):
         return list(self._lines)
 
 
-def configure(level: str) -> None:
+def configure(level: str, form: str = "text") -> None:
     """Send the project's log lines to standard error; safe to call twice."""
     for name in OURS:
         logger = logging.getLogger(name)
         logger.setLevel(level if name == "slmm" else "WARNING")
         if not any(type(handler) is logging.StreamHandler for handler in logger.handlers):
-            handler = logging.StreamHandler()
-            formatter = logging.Formatter(FORM, "%Y-%m-%dT%H:%M:%S")
-            formatter.converter = time.gmtime
-            handler.setFormatter(formatter)
-            logger.addHandler(handler)
+            logger.addHandler(logging.StreamHandler())
             logger.propagate = False
+        for handler in logger.handlers:
+            if type(handler) is logging.StreamHandler:
+                handler.setFormatter(formatter(form))

@@ -359,6 +359,15 @@ class Runtime:
         lock.flush()
         self._lock = lock
 
+    def owns_data(self) -> bool:
+        """Whether the lock is ours and is still that of the data directory; asks the disk."""
+        try:
+            return self._lock is not None and os.path.samestat(
+                os.fstat(self._lock.fileno()), os.stat(self.settings.data_dir / "runtime.lock")
+            )
+        except (OSError, ValueError):
+            return False
+
     def _release_lock(self) -> None:
         if self._lock:
             self._lock.close()

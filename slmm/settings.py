@@ -175,6 +175,10 @@ class Settings(BaseSettings):
     record_memory_mb: int = Field(512, ge=64, le=1_048_576)
     """Most memory the historian's database may take, in MB."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    """How log lines look: for people, or one JSON object each for a collector of logs."""
+    access_log: bool = False
+    """Whether every request is a line of the log, too."""
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -66,6 +67,8 @@ class Outbox:
         self.sent = 0
         self.failed = 0
         self.dead = 0
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        """By channel: attempts that ``sent`` a message or ``failed``."""
         self.last_error: str | None = None
         self._database = database
         self._channels = channels
@@ -179,12 +182,14 @@ class Outbox:
         if outcome.failure is None:
             row.status, row.sent_at, row.answer, row.last_error = "sent", now, outcome.answer, None
             self.sent += 1
+            self.outcomes[outcome.channel, "sent"] += 1
             if channel is not None:
                 channel.failures, channel.failing_since, channel.not_before = 0, None, None
                 channel.last_ok_at, channel.last_error = now, None
             letters.continue_reminders(session, row, now)
             return
         self.failed += 1
+        self.outcomes[outcome.channel, "failed"] += 1
         self._take_failure(session, row, channel, outcome.failure, now)
 
     def _take_failure(

@@ -21,6 +21,8 @@ class Journal(LinkWatch):
 
     def __init__(self, unit_id: str) -> None:
         self.unit_id = unit_id
+        self.beside = LinkWatch()
+        """Somebody else who is told the same, such as one who counts."""
         self._polls = 0
         self._poll_s = 0.0
         self._longest_s = 0.0
@@ -33,6 +35,7 @@ class Journal(LinkWatch):
 
     def opened(self, peer: str) -> None:
         """Told by the link."""
+        self.beside.opened(peer)
         self.write(LogLevel.INFO, LogCategory.TCP, f"connected to {peer}")
 
     def closed(self, reason: str) -> None:
@@ -41,6 +44,7 @@ class Journal(LinkWatch):
 
     def exchanged(self, exchange: Exchange) -> None:
         """Told by the link: every command, its result code and how long it took."""
+        self.beside.exchanged(exchange)
         wire = exchange.command.wire
         if exchange.error is None and wire in _ROUTINE:
             self._count_poll(exchange.duration_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from slmm.fleet.status import (
     monitor_status,
     poll_status,
 )
+from slmm.fleet.tally import FleetTally
 from slmm.fleet.worker import STOP_WITHIN_S, MeterWorker
 from slmm.nl43.link import LinkTimes
 from slmm.nl43.meter import Meter
@@ -50,6 +52,7 @@ class Fleet:
         is_standby: bool = False,
     ) -> None:
         self.is_standby = is_standby
+        self.tally = FleetTally()
         self._roster = roster
         self._board = board
         self._times = times
@@ -97,6 +100,7 @@ class Fleet:
             alerts=self._alert_demands.get(device.unit_id, NO_RULES),
             is_standby=self.is_standby,
         )
+        worker.journal.beside = self.tally.watch(worker)
         self._workers[device.unit_id] = worker
         worker.start(self._revive)
 
@@ -119,6 +123,7 @@ class Fleet:
             self._watchers.pop(event.unit_id, None)
             self._stream_watchers.pop(event.unit_id, None)
             self._alert_demands.pop(event.unit_id, None)
+            self.tally.opened.pop(event.unit_id, None)
             if worker is not None:
                 del self._workers[event.unit_id]
                 worker.stop()
@@ -145,6 +150,10 @@ class Fleet:
         self._alert_demands[unit_id] = alerts
         if worker := self._workers.get(unit_id):
             worker.set_alert_demand(alerts)
+
+    def link_states(self) -> Counter[str]:
+        """How many connections are doing what."""
+        return Counter(worker.meter.state.value for worker in self._workers.values())
 
     def standby(self) -> None:
         """Let go of every device connection and keep them free."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import gevent
 
-from slmm import events, signals
+from slmm import events, logs, signals
 from slmm.errors import (
     ConnectionLost,
     DeviceBusy,
@@ -267,6 +267,7 @@ class MeterWorker:
         self._chores.run_settings.start_over()
 
     def _run(self) -> None:
+        logs.note(unit_id=self.unit_id)
         try:
             while not self._is_stopping:
                 job = self._next_job()
@@ -326,11 +327,10 @@ class MeterWorker:
             self._attempt(self._read_display)
 
     def _run_job(self, job: Job[Any]) -> None:
-        counters = self._meter.counters
-        replies_before = counters.replies
+        replies_before = self._meter.counters.replies
         self._owes_poll = job.priority is Priority.STEP
         error = job.run(self._meter)
-        if error is not None or counters.replies > replies_before:
+        if error is not None or self._meter.counters.replies > replies_before:
             self._ledger.judge(error)
             self._show_mode()
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 RING_FRAMES = 1000
 RING_AGE_S = 600.0
+RING_BYTES = 1_000_000
+"""Most bytes of one feed: a frame of levels takes some 600."""
 CATCH_UP_FRAMES = 10
 """A viewer further behind than this skips to the newest frame (1 s feeds: ten seconds)."""
 
@@ -52,7 +54,13 @@ class Feed:
     """The last frames of one subject; bounded by count and age."""
 
     def __init__(
-        self, name: str, *, conflates: bool, ring_frames: int = RING_FRAMES, ring_age_s: float = RING_AGE_S
+        self,
+        name: str,
+        *,
+        conflates: bool,
+        ring_frames: int = RING_FRAMES,
+        ring_age_s: float = RING_AGE_S,
+        ring_bytes: int = RING_BYTES,
     ) -> None:
         self.name = name
         self.conflates = conflates
@@ -61,8 +69,13 @@ class Feed:
         """How many frames were ever appended here."""
         self.issued = 0
         """How many ordinals were given out; ahead of ``count`` while frames wait for delivery."""
-        self._frames: deque[Frame] = deque(maxlen=ring_frames)
+        self.held_bytes = 0
+        self.cut = 0
+        """Frames that went before their time, because the ring may not take more memory."""
+        self._frames: deque[Frame] = deque()
+        self._ring_frames = ring_frames
         self._ring_age_s = ring_age_s
+        self._ring_bytes = ring_bytes
 
     def __repr__(self) -> str:
         return f"<Feed {self.name} count={self.count} held={len(self._frames)}>"
@@ -73,13 +86,17 @@ class Feed:
         return self._frames[-1] if self._frames else None
 
     def append(self, frame: Frame) -> None:
-        """Add the next frame and let go of those too old; the newest is always kept."""
+        """Add the next frame and let go of those too old, too many or too large; the newest is always kept."""
         frames = self._frames
         frames.append(frame)
         self.count = frame.ordinal
+        self.held_bytes += len(frame.sse)
         oldest_s = frame.at_s - self._ring_age_s
-        while frames[0].at_s < oldest_s:
-            frames.popleft()
+        while frames[0].at_s < oldest_s or len(frames) > self._ring_frames:
+            self.held_bytes -= len(frames.popleft().sse)
+        while self.held_bytes > self._ring_bytes and len(frames) > 1:
+            self.held_bytes -= len(frames.popleft().sse)
+            self.cut += 1
 
     def held(self) -> int:
         """How many frames the ring holds."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -33,7 +33,6 @@ REVOKED_RETRY_MS = 60_000
 STREAM_RETRY_MS = 30_000
 """A browser whose DRD stream was refused comes back after this time."""
 
-
 WatchersChanged = Callable[[Channel, str, int], None]
 
 
@@ -44,6 +43,9 @@ class Hub:
         self.boot = secrets.token_hex(4)
         self.watchers_changed = watchers_changed
         self.frames_written = 0
+        self.skipped_by_gone = 0
+        """Frames that viewers who have left did not get."""
+        self._addresses: Counter[str] = Counter()
         self._heartbeat_s = heartbeat_s
         self._feeds: dict[Channel, dict[str, Feed]] = {channel: {} for channel in Channel}
         self._roster = Feed("roster", conflates=False)
@@ -126,10 +128,12 @@ class Hub:
         with_roster: bool = True,
         with_limits: bool = False,
         owner: str = "",
+        address: str = "",
     ) -> Viewer:
         """Follow one channel of *units* (None: all, also those to come), from *start* on.
 
-        *owner* names the right by which it is done, for ``end_of``. Raises NotFound for a unit without feeds.
+        *owner* names the right by which it is done, for ``end_of``; *address* is where the viewer is, for
+        ``streams_from``. Raises NotFound for a unit without feeds.
         """
         audience = Audience(channel, None if units is None else frozenset(units), with_notices, with_limits)
         found = self._feeds[channel]
@@ -143,7 +147,8 @@ class Hub:
             feeds += [self._roster] if with_roster else []
         if with_limits:
             feeds += [self._feeds[Channel.LIMITS][unit_id] for unit_id in followed]
-        viewer = Viewer(feeds, form, boot=self.boot, start=start, owner=owner)
+        viewer = Viewer(feeds, form, boot=self.boot, start=start, owner=owner, address=address)
+        self._addresses[address] += 1
         viewer.last_sent_s = time.monotonic()
         for feed in feeds:
             self._followers[feed][viewer] = None
@@ -160,6 +165,10 @@ class Hub:
         if audience is None:
             return
         self._all_units.pop(viewer, None)
+        self.skipped_by_gone += viewer.skipped
+        self._addresses[viewer.address] -= 1
+        if not self._addresses[viewer.address]:
+            del self._addresses[viewer.address]
         viewer.end()
         for feed in viewer.feeds:
             self._followers.get(feed, {}).pop(viewer, None)
@@ -188,6 +197,19 @@ class Hub:
     def viewers(self) -> int:
         """How many streams are open."""
         return len(self._viewers)
+
+    def streams_from(self, address: str) -> int:
+        """How many of them come from one address."""
+        return self._addresses[address]
+
+    def units_streamed(self) -> set[str]:
+        """The units whose 100 ms stream somebody follows."""
+        return {unit_id for (channel, unit_id), count in self._watchers.items() if count and channel is Channel.STREAM}
+
+    def held(self) -> tuple[int, int, int]:
+        """Frames in all rings, their bytes, and how many were cut for memory's sake in the feeds there are."""
+        feeds = [feed for of_channel in self._feeds.values() for feed in of_channel.values()] + [self._roster]
+        return sum(map(Feed.held, feeds)), sum(feed.held_bytes for feed in feeds), sum(feed.cut for feed in feeds)
 
     def streams(self) -> list[tuple[Audience, Viewer]]:
         """Every open stream, and what it came for."""

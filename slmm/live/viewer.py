@@ -48,11 +48,19 @@ class Viewer:
     """A subscriber; made by ``Hub.join`` and ended by ``Hub.leave``."""
 
     def __init__(
-        self, feeds: Iterable[Feed], form: Format, *, boot: str, start: Start = NEWEST, owner: str = ""
+        self,
+        feeds: Iterable[Feed],
+        form: Format,
+        *,
+        boot: str,
+        start: Start = NEWEST,
+        owner: str = "",
+        address: str = "",
     ) -> None:
         self.form = form
         self.owner = owner
         """By what right it follows, such as ``token:3``; empty when nobody has to ask."""
+        self.address = address
         self.outlet: Outlet | None = None
         self.is_flowing = False
         self.is_over = False

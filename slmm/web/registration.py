@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from flask_openapi3.openapi import OpenAPI
 
-from slmm.web import acknowledge, audit, context, gate, guard, limits, modules, problems, stream, websocket, words
+from slmm.web import (
+    acknowledge,
+    audit,
+    context,
+    gate,
+    guard,
+    limits,
+    modules,
+    problems,
+    readiness,
+    requestlog,
+    stream,
+    websocket,
+    words,
+)
 from slmm.web.api import (
     accounts,
     alerts,
@@ -40,6 +54,7 @@ from slmm.web.api import (
     wall,
 )
 from slmm.web.api import limits as noise_limits
+from slmm.web.metrics import exposition
 from slmm.web.pages import (
     admin,
     admin_system,
@@ -74,6 +89,9 @@ _PAGES = (
 def register(app: OpenAPI) -> None:
     """Add guards, operations, pages and streams to *app*."""
     problems.register(app)
+    exposition.register(app)
+    readiness.register(app)
+    requestlog.register(app)
     words.register(app)
     modules.register(app)
     context.register(app)

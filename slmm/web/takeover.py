@@ -8,8 +8,10 @@ client, other servers) the same response is an ordinary generator.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import gevent
@@ -18,6 +20,7 @@ from flask import Response, request
 from slmm.live.hub import Hub
 from slmm.live.outlet import Outlet, tune
 from slmm.live.viewer import Viewer
+from slmm.web import serverlog
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +81,11 @@ class StreamTakeover:
             return result
         if hasattr(result, "close"):
             result.close()
-        _run(stream, environ[SOCKET_KEY], _head_bytes(*head))
+        began_s = time.monotonic()
+        try:
+            _run(stream, environ[SOCKET_KEY], _head_bytes(*head))
+        finally:
+            serverlog.tell(head[0], None, environ, timedelta(seconds=time.monotonic() - began_s))
         # gunicorn's async worker takes this as "the connection is done with" (flask-sock does the same).
         raise StopIteration
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, cast
 
 from flask import Response, current_app, jsonify
 from flask_openapi3.openapi import OpenAPI
 
 from slmm import __version__
+from slmm.errors import NotAllowed
 from slmm.times import timestamp
 from slmm.web import context
-from slmm.web.access import role, visible
+from slmm.web.access import caller, role, visible
 from slmm.web.api.models import AliveAnswer, DevicesHealthAnswer, HealthAnswer, SystemAnswer
 from slmm.web.api.views import device_health
+from slmm.web.metrics.exposition import CONTENT_TYPE, exposition
 from slmm.web.openapi import Api, describe
+from slmm.web.problems import problem
+from slmm.web.readiness import CHECKS, ReadyAnswer, readiness
 
 api = Api("system", "The service itself")
 health_api = Api("health", "For operators and load balancers", url_prefix="")
@@ -96,6 +101,29 @@ def health() -> dict[str, Any]:
 def healthz() -> dict[str, Any]:
     """Whether the process answers at all; touches nothing."""
     return {"status": "ok"}
+
+
+@health_api.route_for("get", "/readyz", needs="public", answer=ReadyAnswer, problems=(503,))
+def readyz() -> dict[str, Any] | Response:
+    """Whether the service can do its work now: lock, schema, database, record, hub and disk; else 503 with reasons.
+
+    What it finds is remembered for two seconds. Standby is ready: the pages answer, and somebody wanted it so.
+    """
+    reasons = readiness().reasons()
+    if not reasons:
+        return {"status": "ready", "checks": list(CHECKS)}
+    found = [{"field": check, "message": reason} for check, reason in reasons.items()]
+    response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", "; ".join(reasons.values()), errors=found)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+@health_api.route_for("get", "/metrics", needs="viewer", answer="text/plain", problems=())
+def metrics() -> Response:
+    """Everything that is counted, for Prometheus; needs a token for all units where a login is asked for."""
+    if caller().units is not None:
+        raise NotAllowed(f"{caller().name} may see some units only, and these figures are of the whole service")
+    return Response(exposition().text(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 @health_api.route_for("get", "/health/devices", needs="viewer", answer=DevicesHealthAnswer, problems=())
