@@ -7,6 +7,7 @@ import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
 import { element, table } from "./element.js";
 import { isOver, size } from "./operation.js";
+import { problemSentence } from "./problem-words.js";
 import { number, t } from "./words.js";
 
 const EVERY_MS = 1000;
@@ -158,7 +159,7 @@ byId("bring-form").addEventListener("submit", async (event) => {
   try {
     const answer = await fetch(`/api/nl43/_system/backups/${encodeURIComponent(name)}`, { method: "PUT", body: file, headers: { "Content-Type": "application/zip" } });
     const data = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(data.detail ?? t("the service answered {status}", { status: answer.status }));
+    if (!answer.ok) throw new Error(problemSentence(data, answer.status));
     say(t("{name} is whole and can be put back.", { name }));
     event.target.reset();
   } catch (error) {

@@ -41,7 +41,7 @@ function item(entry) {
     element("time", { dateTime: entry.timestamp }, clock.moment(entry.timestamp)),
     element("span", { className: "level" }, LEVELS[entry.level] ?? entry.level),
     element("span", { className: "from" }, from),
-    element("span", { className: "message" }, entry.message),
+    element("span", { className: "message", lang: "en" }, entry.message),
   );
 }
 

@@ -1,6 +1,7 @@
 // What the service refuses, said beside the field it names; what names none of the form's fields is said once below.
 
 import { element } from "./element.js";
+import { language } from "./words.js";
 
 // Takes away what the last attempt left behind.
 export function clearErrors(form) {
@@ -22,6 +23,7 @@ function fieldOf(form, name) {
   return null;
 }
 
+// What the service says of a field is English; what the page itself says is in the page's language.
 // prefix is what the request puts around the members of this form, such as "rule".
 export function showErrors(form, outcome, error, prefix = "") {
   clearErrors(form);
@@ -35,7 +37,7 @@ export function showErrors(form, outcome, error, prefix = "") {
       continue;
     }
     first ??= place;
-    const note = element("span", { className: "field-error", id: `error-${name.replaceAll(".", "-")}` }, message);
+    const note = element("span", { className: "field-error", lang: error.status ? "en" : language, id: `error-${name.replaceAll(".", "-")}` }, message);
     place.setAttribute("aria-invalid", "true");
     place.setAttribute("aria-describedby", note.id);
     place.after(note);

@@ -3,6 +3,7 @@
 import { call } from "./api.js";
 import { element } from "./element.js";
 import { reportQuery, spanQuery } from "./history-span.js";
+import { problemSentence } from "./problem-words.js";
 import { number, t, tn } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -49,7 +50,7 @@ export class Files {
         element("a", { href: address, download: `${this.unitId}_${reportQuery(this.span).split("=")[1]}.pdf` }).click();
         setTimeout(() => URL.revokeObjectURL(address), 60000);
         outcome.textContent = "";
-      } else outcome.textContent = (await answer?.json().catch(() => null))?.detail ?? t("The service does not answer.");
+      } else outcome.textContent = answer ? problemSentence(await answer.json().catch(() => ({})), answer.status) : t("The service does not answer.");
     });
     return link;
   }

@@ -131,7 +131,7 @@ export function judged(place, answer, standing, clock) {
       each.verdict === "not_judged" && each.level_db != null ? element("s", {}, db(each.level_db)) : `${BOUNDS[each.bound]}${db(each.level_db)}`,
       db(each.limit_db),
       percent(each.coverage),
-      each.many > 1 ? tn(each.many, "one period", "{n} periods without data") : each.as_measured ? `${each.why}; ${t("with what was excluded: {why}", { why: each.as_measured.why })}` : each.why,
+      each.many > 1 ? tn(each.many, "one period", "{n} periods without data") : each.as_measured ? `${each.why}; ${t("with what was excluded: {why}", { why: each.as_measured.why })}` : element("span", { lang: "en" }, each.why),
     ]);
     parts.push(table(t("Periods that did not simply keep the limit"), columns, rows));
   }

@@ -3,7 +3,7 @@
 import { element } from "./element.js";
 import * as words from "./limit-words.js";
 import { judging, sentences } from "./limits-words.js";
-import { t, tn } from "./words.js";
+import { language, t, tn } from "./words.js";
 
 // Buttons that act on one entry; words name it for those who do not see where the button stands.
 function buttons(name, acts) {
@@ -15,8 +15,8 @@ function buttons(name, acts) {
   return element("p", { className: "buttons" }, made);
 }
 
-function lines(className, texts) {
-  return texts.length ? element("ul", { className }, texts.map((text) => element("li", {}, text))) : null;
+function lines(className, texts, lang = language) {
+  return texts.length ? element("ul", { className, lang }, texts.map((text) => element("li", {}, text))) : null;
 }
 
 function standingLine(standing) {
@@ -83,9 +83,9 @@ export function ruleCard(rule, acts, inboxOf) {
     "li",
     { className: "card rule-card", id: `rule-${rule.id}`, tabIndex: -1, dataset: { state: shown, severity: rule.state.is_red || rule.severity === "red" ? "red" : "amber", ruleId: rule.id } },
     element("div", { className: "limit-head" }, element("h3", {}, rule.name), element("p", { className: "limit-verdict" }, STATES[shown] ?? shown)),
-    element("p", {}, rule.words ?? rule.state.error ?? ""),
+    element("p", { lang: "en" }, rule.words ?? rule.state.error ?? ""),
     element("p", { className: "hint" }, to ? t("tells {whom}", { whom: to }) : t("Nobody is told: it has no channel.")),
-    lines("notes", rule.advice),
+    lines("notes", rule.advice, "en"),
     element("p", {}, element("a", { href: inboxOf(rule), "aria-label": t("Its alerts: {name}", { name: rule.name }) }, t("Its alerts"))),
     acts
       ? buttons(rule.name, [

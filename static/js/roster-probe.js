@@ -1,6 +1,7 @@
 // Tries a meter: asks the service, which tells each step as it happens, a line of JSON each.
 
 import { element } from "./element.js";
+import { problemSentence } from "./problem-words.js";
 import { t } from "./words.js";
 
 // Calls hear(step) for each line; raises an Error with the service's sentence.
@@ -18,7 +19,7 @@ export async function probe(body, hear, signal) {
   }
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.detail ?? t("the service answered {status}", { status: answer.status })), { fields: problem.errors ?? [] });
+    throw Object.assign(new Error(problemSentence(problem, answer.status)), { fields: problem.errors ?? [] });
   }
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

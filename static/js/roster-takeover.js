@@ -1,6 +1,7 @@
 // Takes over the database of an SLMM 0.4.0: sent once to see what it holds, and once more to take it.
 
 import { element, table } from "./element.js";
+import { problemSentence } from "./problem-words.js";
 import { number, t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -56,7 +57,7 @@ async function send(file, isDry) {
     throw new Error(t("the service does not answer"));
   }
   const data = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(data.detail ?? t("the service answered {status}", { status: answer.status }));
+  if (!answer.ok) throw new Error(problemSentence(data, answer.status));
   return data;
 }
 

@@ -3,11 +3,12 @@
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
+import { foundWords } from "./diagnosis-words.js";
 import { element } from "./element.js";
 import { age } from "./format.js";
 import { onKey } from "./keys.js";
 import { clock, may, path, tell, unitId } from "./unit-work.js";
-import { number, t } from "./words.js";
+import { language, number, t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const outcome = byId("diagnosis-outcome");
@@ -50,11 +51,16 @@ const explanation = (code) =>
     settings_changed: t("The page Settings shows item by item what differs, and puts it back."),
   })[code];
 
+// To a reader of another language the English sentences are beside the point, but only they have names and figures.
+function said({ code, sentence, advice }) {
+  if (language === "en" || !foundWords(code)) return [element("p", { className: "sentence", lang: "en" }, sentence), advice ? element("p", { className: "advice", lang: "en" }, advice) : null];
+  return [element("p", { className: "sentence" }, foundWords(code)), element("p", { className: "hint", lang: "en" }, sentence)];
+}
+
 function finding(verdict) {
   const parts = [
     element("p", { className: "how-bad" }, severity(verdict.severity)),
-    element("p", { className: "sentence" }, verdict.sentence),
-    verdict.advice ? element("p", { className: "advice" }, verdict.advice) : null,
+    ...said(verdict),
     explanation(verdict.code) ? element("p", { className: "hint" }, explanation(verdict.code)) : null,
   ];
   if (verdict.cure && may("operator")) {
@@ -69,7 +75,7 @@ function finding(verdict) {
 
 function step([name, { status, message }]) {
   const [state, mark] = MARKS[status];
-  const text = `${stepName(name)}: ${stepState(status)} (${message})`;
+  const text = [`${stepName(name)}: ${stepState(status)} (`, element("span", { lang: "en" }, message), ")"];
   return element("li", { dataset: { state } }, element("span", { className: "step-mark", "aria-hidden": "true" }, mark), element("span", {}, text));
 }
 

@@ -34,7 +34,7 @@ function isWanted(entry) {
 function line(entry, isNew = false) {
   const time = element("time", { dateTime: entry.timestamp }, clock.moment(entry.timestamp));
   const parts = [time, element("span", { className: "level" }, entry.level), element("span", { className: "category" }, entry.category)];
-  return element("li", { className: isNew ? "log-line is-new" : "log-line", dataset: { level: entry.level } }, parts, element("span", { className: "message" }, entry.message));
+  return element("li", { className: isNew ? "log-line is-new" : "log-line", dataset: { level: entry.level } }, parts, element("span", { className: "message", lang: "en" }, entry.message));
 }
 
 // The interface filters by one level; "this and worse" is several of them, put together by time.
