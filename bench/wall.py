@@ -32,6 +32,7 @@ from tests.server import TOP, RunningServer
 
 SETTLE_S = 15.0
 """Labels are read, the trails are loaded, and what is compiled is compiled."""
+VISITOR = 0
 BARE_PAGE = "/static/js/api.js"
 FOLLOW = """(() => {
   window.heard = 0;
@@ -51,7 +52,7 @@ class Chromium:
         """A verb of tests/browser/driver.py."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([verb, *arguments]) + "\n")
+        self._process.stdin.write(json.dumps([VISITOR, verb, *arguments]) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         if "error" in answer:
@@ -95,7 +96,9 @@ def chromium() -> Iterator[Chromium]:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
-        yield Chromium(process)
+        started = Chromium(process)
+        started.ask("come")
+        yield started
         process.stdin.close()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from slmm.emulator.process import RunningEmulator, running_emulator
+from tests.browser.full import Full, full_service
 from tests.browser.past import server_with_past
 from tests.browser.premises import QUICK_SERVICE, cleared
 from tests.conftest import FAST_EMULATOR
@@ -168,3 +169,10 @@ def running(clean: RunningServer, emulator: RunningEmulator) -> RunningServer:
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server with two hours of yesterday on record, for all tests of what was."""
     yield from server_with_past(tmp_path_factory.mktemp("past"))
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
+    """A service as after a day of use, for all tests of pages that are full."""
+    with full_service(tmp_path_factory.mktemp("full")) as started:
+        yield started

@@ -6,13 +6,14 @@ A visitor has cookies and tabs of their own; all of them share the one chromium.
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -122,6 +123,13 @@ class Driver:
         """A picture of the whole page."""
         self.page.screenshot(path=path, full_page=True)
 
+    def picture(self, path: str, selector: str = "") -> None:
+        """A picture of what the window shows, or of one element."""
+        if selector:
+            self.page.locator(selector).screenshot(path=path)
+        else:
+            self.page.screenshot(path=path)
+
     def new_tab(self, url: str) -> int:
         """A page in a tab more, in use from now on; its number."""
         self._adopt(self.page.context.new_page())
@@ -188,6 +196,16 @@ class Driver:
             for each in found
             for node in each["nodes"]
         ]
+
+    def weigh(self, url: str, script: str, within_s: float) -> dict[str, int]:
+        """Go to a page for the first time; what was loaded until the expression is true, and its bytes with gzip."""
+        answers: list[Response] = []
+        self.page.on("response", answers.append)
+        self.page.goto(url)
+        self.wait(script, within_s)
+        self.page.remove_listener("response", answers.append)
+        whole = [each for each in answers if "event-stream" not in each.headers.get("content-type", "")]
+        return {each.url: len(gzip.compress(each.body(), 6)) for each in whole if not 300 <= each.status < 400}
 
     def csp_reports(self) -> list[str]:
         """What the present page tried and the Content-Security-Policy refused."""

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -20,9 +20,11 @@ from slmm.cli import demo, demo_past
 from slmm.cli.demo_seed import UNITS
 from slmm.emulator.process import RunningEmulator, running_emulator
 from slmm.storage.secrets import KEY_FILE, SecretBox
-from tests.browser.conftest import Browser
 from tests.conftest import FAST_EMULATOR, eventually
 from tests.server import RunningServer
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Browser
 
 PASSWORD = "correct horse battery"
 QUICK = {"SLMM_DEVICE_PACING_S": "0.05", "SLMM_MONITOR_POLL_INTERVAL": "1"}
@@ -50,6 +52,12 @@ class Full:
         answer = self.admin.get(f"{self.server.api}{path}", timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def use(self) -> None:
+        """What people have made of it, for the pages of the administration."""
+        self.post("/_tokens", name="Portal", role="viewer")
+        self.post("/_alerts/channels", name="portal", kind="webhook", config={"url": "https://example.org/"})
+        self.share_link()
 
     def use_card(self, unit_id: str, ftp_port: int | None) -> None:
         """Let the service fetch what is on the card of a meter."""
@@ -100,6 +108,7 @@ def full_service(directory: Path) -> Iterator[Full]:
         try:
             full = Full(server, emulator, _first_account(server))
             full.use_card(LOUD_UNIT, emulator.meters[list(UNITS).index(LOUD_UNIT)].ftp_port)
+            full.use()
             yield full
         finally:
             server.kill()

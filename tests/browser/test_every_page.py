@@ -16,7 +16,7 @@ import pytest
 
 from slmm.web.pages.navigation import ADMIN_PAGES, PAGES, UNIT_PAGES
 from tests.browser.conftest import Browser, running_browser
-from tests.browser.full import LOUD_UNIT, Full, full_service
+from tests.browser.full import LOUD_UNIT, Full
 from tests.server import RunningServer
 
 pytestmark = pytest.mark.browser
@@ -87,15 +87,6 @@ LOGGED_IN = [
     Page(f"/api/nl43/{LOUD_UNIT}/report?day={datetime.now(UTC).date()}", some("main h2", 3), is_framed=False),
     Page("/docs", some(".opblock", 5), "#docs", is_framed=False),
 ]
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
-    with full_service(tmp_path_factory.mktemp("full")) as started:
-        started.post("/_tokens", name="Portal", role="viewer")
-        started.post("/_alerts/channels", name="portal", kind="webhook", config={"url": "https://example.org/"})
-        started.share_link()
-        yield started
 
 
 @pytest.fixture(scope="module")
