@@ -200,10 +200,14 @@ class Driver:
     def weigh(self, url: str, script: str, within_s: float) -> dict[str, int]:
         """Go to a page for the first time; what was loaded until the expression is true, and its bytes with gzip."""
         answers: list[Response] = []
-        self.page.on("response", answers.append)
+
+        def hear(answer: Response) -> None:
+            answers.append(answer)
+
+        self.page.on("response", hear)
         self.page.goto(url)
         self.wait(script, within_s)
-        self.page.remove_listener("response", answers.append)
+        self.page.remove_listener("response", hear)
         whole = [each for each in answers if "event-stream" not in each.headers.get("content-type", "")]
         return {each.url: len(gzip.compress(each.body(), 6)) for each in whole if not 300 <= each.status < 400}
 
