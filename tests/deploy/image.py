@@ -20,7 +20,8 @@ def stages(text: str) -> list[list[Instruction]]:
     found: list[list[Instruction]] = []
     for line in re.sub(r"\\\n\s*", " ", "\n".join(lines)).splitlines():
         name, _, value = line.partition(" ")
-        assert name == name.upper() and value, line
+        assert name == name.upper(), line
+        assert value, line
         if name == "FROM":
             found.append([])
         found[-1].append((name, value.strip()))

@@ -83,8 +83,9 @@ def test_a_unit_page_of_nobody_is_404(client: FlaskClient) -> None:
     assert client.get("/roster").status_code == 200
 
 
-def test_the_vendored_files_are_those_of_the_manifest() -> None:
-    vendor = Path(__file__).resolve().parents[2] / "static" / "vendor"
+@pytest.mark.parametrize("folder", ["static/vendor", "tests/browser/vendor"])
+def test_the_vendored_files_are_those_of_the_manifest(folder: str) -> None:
+    vendor = Path(__file__).resolve().parents[2] / folder
     manifest = json.loads((vendor / "manifest.json").read_text())
     listed = {
         vendor / package["folder"] / name: digest
