@@ -16,7 +16,6 @@ from slmm.web.openapi import StrictJson, new_app
 from slmm.web.registration import register
 
 TOP = Path(__file__).resolve().parent.parent
-MOST_BODY_BYTES = 1_000_000
 
 
 def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> Flask:
@@ -27,7 +26,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(url),
-        MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
         SEND_FILE_MAX_AGE_DEFAULT=300,
     )
     app.json = StrictJson(app)

@@ -131,7 +131,7 @@ class Runtime:
         self.started_at: datetime | None = None
         self.roster = Roster(database)
         self.board = StatusBoard()
-        self.hub = Hub(settings.monitor_heartbeat_s)
+        self.hub = Hub(settings.monitor_heartbeat_s, ring_bytes=settings.feed_memory_kb * 1000)
         self.fleet = Fleet(
             self.roster,
             self.board,

@@ -70,6 +70,15 @@ def _also(name: str) -> AliasChoices:
     return AliasChoices(PREFIX + name, name)
 
 
+def _rates(text: str) -> str:
+    one = r"\s*[1-9]\d{0,8} per (second|minute|hour|day)\s*"
+    if text and not re.fullmatch(f"{one}(;{one})*", text):
+        raise ValueError(f"{text!r} is no rate, such as 600 per minute; 6000 per hour")
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rates)]
+"""Such as ``10 per minute; 60 per hour``; empty for no limit."""
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 TtlSeconds = Annotated[float, Field(ge=-1, le=31_536_000)]
 
@@ -174,6 +183,24 @@ class Settings(BaseSettings):
     """How long minutes are kept, in days; 0 for ever."""
     record_memory_mb: int = Field(512, ge=64, le=1_048_576)
     """Most memory the historian's database may take, in MB."""
+    max_streams: int = Field(12_000, ge=1, le=100_000)
+    """Most event streams and WebSockets at a time."""
+    max_streams_per_address: int = Field(200, ge=1, le=100_000)
+    """Most of them from one client address."""
+    max_drd_units: int = Field(100, ge=1, le=10_000)
+    """Most units whose 100 ms stream somebody follows at a time."""
+    max_body_bytes: int = Field(1_000_000, ge=10_000, le=100_000_000)
+    """Most bytes of a request's body; databases and backups that are sent in have bounds of their own."""
+    max_export_rows: int = Field(20_000_000, ge=1)
+    """Most rows of one export."""
+    feed_memory_kb: int = Field(1000, ge=16, le=1_000_000)
+    """Most memory of the frames that one feed keeps for viewers who come back, in kB."""
+    login_rate: Rate = "10 per minute; 60 per hour"
+    """How often one address may try a password or a code."""
+    share_rate: Rate = "60 per minute"
+    """How often one address may try a share link."""
+    request_rate: Rate = ""
+    """How often one address may ask for anything."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     """How log lines look: for people, or one JSON object each for a collector of logs."""

@@ -20,7 +20,7 @@ from slmm import events, signals
 from slmm.errors import NotFound
 from slmm.live import encoding
 from slmm.live.audience import CONFLATING, OF_LEVELS, Audience, Channel
-from slmm.live.feed import RING_FRAMES, Feed, Frame, sse_event
+from slmm.live.feed import RING_BYTES, RING_FRAMES, Feed, Frame, sse_event
 from slmm.live.formats import Format
 from slmm.live.outlet import Outlet
 from slmm.live.viewer import NEWEST, Start, Viewer
@@ -39,14 +39,15 @@ WatchersChanged = Callable[[Channel, str, int], None]
 class Hub:
     """Fan-out of readings and notices to any number of viewers."""
 
-    def __init__(self, heartbeat_s: float, watchers_changed: WatchersChanged | None = None) -> None:
+    def __init__(
+        self, heartbeat_s: float, watchers_changed: WatchersChanged | None = None, *, ring_bytes: int = RING_BYTES
+    ) -> None:
         self.boot = secrets.token_hex(4)
         self.watchers_changed = watchers_changed
         self.frames_written = 0
-        self.skipped_by_gone = 0
-        """Frames that viewers who have left did not get."""
+        self.skipped_by_gone = 0  # frames that viewers who have left did not get
         self._addresses: Counter[str] = Counter()
-        self._heartbeat_s = heartbeat_s
+        self._heartbeat_s, self._ring_bytes = heartbeat_s, ring_bytes
         self._feeds: dict[Channel, dict[str, Feed]] = {channel: {} for channel in Channel}
         self._roster = Feed("roster", conflates=False)
         self._followers: dict[Feed, dict[Viewer, None]] = {self._roster: {}}
@@ -60,13 +61,11 @@ class Hub:
         self._is_delivering = False
         self._news = Event()
         self._greenlets: list[gevent.Greenlet] = []
-        self._is_closed = False
 
     # -- life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Listen to the signals and start the broadcaster and the heartbeat."""
-        self._is_closed = False
         for signal, receiver in self._receivers():
             signal.connect(receiver, weak=False)
         for run in (self._broadcast, self._beat):
@@ -98,7 +97,6 @@ class Hub:
         for signal, receiver in self._receivers():
             signal.disconnect(receiver)
         self.close_viewers("the service is stopping")
-        self._is_closed = True
         gevent.killall(self._greenlets)
         self._greenlets.clear()
 
@@ -227,7 +225,9 @@ class Hub:
             return
         for channel, feeds in self._feeds.items():
             kept = 1 if channel is Channel.LIMITS else RING_FRAMES  # where limits stood before is nobody's concern
-            feed = feeds[unit_id] = Feed(unit_id, conflates=channel in CONFLATING, ring_frames=kept)
+            feed = feeds[unit_id] = Feed(
+                unit_id, conflates=channel in CONFLATING, ring_frames=kept, ring_bytes=self._ring_bytes
+            )
             self._followers[feed] = {}
         for viewer in list(self._all_units):
             audience = self._viewers[viewer]

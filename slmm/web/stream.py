@@ -15,14 +15,13 @@ from slmm.live.viewer import Start, Viewer
 from slmm.times import timestamp
 from slmm.web import context
 from slmm.web.access import Role, caller, role, visible
+from slmm.web.limits import refused_stream
 from slmm.web.takeover import HEADERS, Stream, StreamTakeover, streaming
 
 blueprint = Blueprint("stream", __name__, url_prefix="/api/nl43")
 
 RETRY_MS = 2000
 PASSING_RETRY_MS = 15_000
-MOST_STREAMS = 12_000
-"""Streams one worker carries; more get a polite error event and come back later."""
 
 
 @blueprint.get("/<unit_id>/monitor/events")
@@ -87,12 +86,12 @@ def _events(units: list[str] | None, channel: Channel, *, with_notices: bool = F
     runtime = context.runtime()
     if not runtime.is_running:
         return _come_back("closing", "the service is starting or stopping; come back in a moment")
-    if runtime.hub.viewers() >= MOST_STREAMS:
-        return _come_back("too_many_streams", f"{MOST_STREAMS} streams are open; come back later")
+    if refusal := refused_stream(units, channel):
+        return _come_back(refusal.code, refusal.detail)
     if runtime.fleet.is_standby and channel not in (Channel.LOG, Channel.ALERTS):
         return _come_back("standby", "the service is in standby and reads no meters")
     start = _start()
-    asking = caller()
+    asking, address = caller(), request.remote_addr or ""
 
     def join() -> Viewer:
         return runtime.hub.join(
@@ -104,6 +103,7 @@ def _events(units: list[str] | None, channel: Channel, *, with_notices: bool = F
             with_roster=asking.units is None,
             with_limits=channel in OF_LEVELS,
             owner=asking.key,
+            address=address,
         )
 
     return streaming(Stream(runtime.hub, join, b"retry: %d\n\n" % RETRY_MS + _time()))

@@ -14,6 +14,7 @@ from flask import Flask, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
+from slmm.errors import TooMany
 from slmm.live.audience import Channel
 from slmm.live.formats import WEBSOCKET
 from slmm.live.hub import Hub
@@ -21,6 +22,7 @@ from slmm.live.outlet import Outlet, tune
 from slmm.live.viewer import Viewer
 from slmm.web import context
 from slmm.web.access import caller, role, visible
+from slmm.web.limits import STREAM_RETRY_S, refused_stream
 from slmm.web.stream import levels_for_caller
 
 logger = logging.getLogger(__name__)
@@ -60,7 +62,9 @@ def prepare(environ: dict[str, Any]) -> None:
 def unit_monitor(ws: Server, unit_id: str) -> None:
     """The shared feed of one unit, the same frames as its event stream."""
     hub = context.runtime().hub
-    viewer = hub.join([unit_id], WEBSOCKET, channel=levels_for_caller(), owner=caller().key)
+    viewer = hub.join(
+        [unit_id], WEBSOCKET, channel=levels_for_caller(), owner=caller().key, address=request.remote_addr or ""
+    )
     follow(ws, hub, viewer)
 
 
@@ -69,7 +73,9 @@ def unit_monitor(ws: Server, unit_id: str) -> None:
 def unit_stream(ws: Server, unit_id: str) -> None:
     """The 100 ms stream (DRD) of one unit, shared by all who follow it."""
     hub = context.runtime().hub
-    viewer = hub.join([unit_id], WEBSOCKET, channel=Channel.STREAM, owner=caller().key)
+    viewer = hub.join(
+        [unit_id], WEBSOCKET, channel=Channel.STREAM, owner=caller().key, address=request.remote_addr or ""
+    )
     follow(ws, hub, viewer)
 
 
@@ -79,7 +85,20 @@ def alert_stream(ws: Server) -> None:
     """What happens to alerts, of all units the caller may see, also those to come."""
     hub = context.runtime().hub
     units = None if caller().units is None else visible(device.unit_id for device in context.runtime().roster.all())
-    follow(ws, hub, hub.join(units, WEBSOCKET, channel=Channel.ALERTS, owner=caller().key))
+    follow(
+        ws,
+        hub,
+        hub.join(units, WEBSOCKET, channel=Channel.ALERTS, owner=caller().key, address=request.remote_addr or ""),
+    )
+
+
+def _refuse_too_many() -> None:
+    """Raise TooMany when a limit of streams is reached; unlike an EventSource, a WebSocket may be refused by status."""
+    unit_id = (request.view_args or {}).get("unit_id")
+    is_drd = unit_id is not None and request.path.endswith("/stream")
+    refusal = refused_stream([unit_id] if unit_id else None, Channel.STREAM if is_drd else Channel.LEVELS)
+    if refusal is not None:
+        raise TooMany(refusal.detail, retry_after_s=STREAM_RETRY_S)
 
 
 def follow(ws: Server, hub: Hub, viewer: Viewer) -> None:
@@ -114,6 +133,7 @@ def register(app: Flask) -> None:
                 unit_id = context.device(request.view_args.get("unit_id", "")).unit_id
                 if request.path.endswith("/stream"):
                     context.worker(unit_id).refuse_if_disabled("stream")
+            _refuse_too_many()
             prepare(request.environ)
 
     sock.init_app(app)

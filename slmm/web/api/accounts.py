@@ -30,7 +30,7 @@ from slmm.web.api.access_models import (
 from slmm.web.api.models import Ok
 from slmm.web.audit import note
 from slmm.web.gate import SESSION_COOKIE, SHARE_COOKIE
-from slmm.web.limits import LOGINS, limited
+from slmm.web.limits import limited
 from slmm.web.openapi import PLAIN_PROBLEMS, Api
 
 api = Api("accounts", "Accounts and logins")
@@ -113,7 +113,7 @@ def me() -> dict[str, Any]:
 
 
 @api.route_for("post", "/_login", needs="public", answer=Ok, problems=(*PLAIN_PROBLEMS, 401, 429))
-@limited(LOGINS)
+@limited(by="login_rate")
 def login(body: LoginInput) -> Response:
     """Log in; the answer sets a cookie that scripts cannot read."""
     user = context.runtime().accounts.check_password(body.name, body.password)
@@ -138,7 +138,7 @@ def logout() -> Response:
 
 
 @api.route_for("post", "/_setup", needs="public", answer=Ok, problems=(*PLAIN_PROBLEMS, 401, 409, 429))
-@limited(LOGINS)
+@limited(by="login_rate")
 def setup(body: SetupInput) -> Response:
     """Make the first account, an administrator, with the code that stands in the log of the service."""
     runtime = context.runtime()
@@ -154,7 +154,7 @@ def setup(body: SetupInput) -> Response:
 
 
 @api.route_for("put", "/_me/password", needs="viewer", answer=Ok, problems=(*PLAIN_PROBLEMS, 429))
-@limited(LOGINS)
+@limited(by="login_rate")
 def change_own_password(body: PasswordInput) -> Response:
     """Change one's own password; every other login of the account ends."""
     runtime = context.runtime()

@@ -39,6 +39,7 @@ from slmm.web.api.history_models import (
     TrailOrLevels,
 )
 from slmm.web.api.models import UnitPath
+from slmm.web.limits import check_export
 from slmm.web.openapi import UNIT_PROBLEMS, WHAT_WAS, Api
 
 api = Api("history", "What was: levels at any step, figures of periods, exports", group=WHAT_WAS)
@@ -253,6 +254,7 @@ def export(path: UnitPath, query: ExportQuery) -> Response:
         return [Span(each.starts_at, each.ends_at) for each in excluded(unit_id, from_at, until)]
 
     table = exports.table_of(order, history, _summaries(history), _labels(unit_id), spans)
+    check_export(history.store.read(table.most_rows))
     pieces = _pieces(table, query, history)
     first = next(pieces)  # what goes wrong at once is told as a problem, and not by breaking off
     response = Response(_with(first, pieces), mimetype=TYPES[query.format])  # with its charset if it is text

@@ -29,7 +29,6 @@ LIMITS = (
     "streams",
     "streams_per_address",
     "drd_units",
-    "websocket_streams",
     "request_size",
     "request_rate",
     "login_rate",
@@ -107,7 +106,9 @@ def _links(runtime: Runtime) -> Iterator[Metric]:
     states = runtime.fleet.link_states()
     told = "Connections to meters by what they are doing."
     yield gauges("slmm_connections", told, ("state",), (((state,), count) for state, count in sorted(states.items())))
-    opened = [((unit_id,), float(count)) for unit_id, count in sorted(tally.opened.items())]
+    opened = [
+        ((unit_id,), float(count)) for unit_id, count in sorted(tally.opened.items()) if unit_id in runtime.roster
+    ]
     told = "Connections made to a unit; each beyond the first is a reconnection."
     yield counters("slmm_connections_opened_total", told, ("unit",), opened)
     told = "Time between two answered polls of a unit, by why it is read."

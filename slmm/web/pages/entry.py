@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from slmm.web import context
 from slmm.web.access import role
 from slmm.web.gate import SHARE_COOKIE
-from slmm.web.limits import SHARES, limited
+from slmm.web.limits import limited
 from slmm.web.pages.blueprint import blueprint
 from slmm.web.words import LANGUAGES
 
@@ -41,7 +41,7 @@ def _shared_page() -> str:
 
 @blueprint.get("/share/<secret>")
 @role("public")
-@limited(SHARES)
+@limited(by="share_rate")
 def share(secret: str) -> Response:
     """What a share link opens: the levels of its units."""
     found = context.runtime().shares.find(secret)
