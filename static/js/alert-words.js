@@ -51,10 +51,13 @@ export const transition = (kind) => TRANSITIONS[kind] ?? kind.replaceAll("_", " 
 export const delivery = (status) => DELIVERIES[status] ?? status;
 export const ruleName = (event) => event.rule_name ?? t("rule {number}", { number: event.rule_id });
 
+const SINCE_START = " since the start"; // the only words in the name of a level
+
 // A lost meter has no level; an event of an earlier version may have no name for its level.
 function levelName(event) {
   if (event.rule_id === 0) return null;
-  return event.level_name ?? labels(null)[event.metric]?.join("") ?? event.metric;
+  const name = event.level_name ?? labels(null)[event.metric]?.join("") ?? event.metric;
+  return name.endsWith(SINCE_START) ? t("{name} since the start", { name: name.slice(0, -SINCE_START.length) }) : name;
 }
 
 // An overloaded reading is a lower bound, one under range an upper one.

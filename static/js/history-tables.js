@@ -169,7 +169,7 @@ export function runs(place, found, clock) {
     place.replaceChildren(hint(t("No measurement is known of this time. One appears here when the meter is started, from here or by hand.")));
     return;
   }
-  const columns = [{ title: t("Store") }, { title: t("Began") }, { title: t("Ended") }, { title: t("How") }, { title: t("SD card") }];
+  const columns = [{ title: t("Store name") }, { title: t("Began") }, { title: t("Ended") }, { title: t("How") }, { title: t("SD card") }];
   const rows = found.map((run) => [
     run.store_name ?? "–",
     `${run.is_start_exact ? "" : `${t("before")} `}${clock.minute(run.started_at)}`,

@@ -69,7 +69,7 @@ export function showBackTest(place, found, clock, chartOf) {
   const parts = [
     element("h3", { tabIndex: -1 }, t("On the past")),
     element("p", { className: "back-verdict", dataset: { kind } }, verdict),
-    element("p", { className: "hint" }, found.words),
+    element("p", { className: "hint", lang: "en" }, found.words),
     element("p", { className: "hint" }, t("{span}; levels of {percent} % of it are on record", { span, percent: number(Math.floor(share * 1000) / 10, share < 0.1 ? 1 : 0) })),
   ];
   if (Object.keys(found.per_day).length > 1) parts.push(perDay(found));

@@ -119,6 +119,7 @@ function built() {
   });
   entry.used = element("span", "limit-used", entry.allowance);
   for (const name of LINES) entry[name] = element("p", `limit-${name}`, item);
+  entry.why.lang = "en"; // the service's own sentence
   entry.old = element("p", "limit-old", item);
   return entry;
 }

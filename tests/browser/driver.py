@@ -46,8 +46,8 @@ class Driver:
         self._contexts: list[BrowserContext] = []
         self._adopt(self._somebody().new_page())
 
-    def _somebody(self) -> BrowserContext:
-        context = self._browser.new_context()
+    def _somebody(self, locale: str | None = None) -> BrowserContext:
+        context = self._browser.new_context(locale=locale)
         context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
         return context
@@ -111,6 +111,10 @@ class Driver:
         """Type into a field."""
         self.page.fill(selector, value)
 
+    def choose(self, selector: str, value: str) -> None:
+        """Take one of the choices of a list."""
+        self.page.select_option(selector, value)
+
     def press(self, key: str) -> None:
         """Press a key on the element that has the focus."""
         self.page.keyboard.press(key)
@@ -136,9 +140,9 @@ class Driver:
         self.page.goto(url)
         return len(self.tabs) - 1
 
-    def stranger(self, url: str) -> int:
+    def stranger(self, url: str, locale: str | None = None) -> int:
         """A page in the browser of somebody else, who shares no cookies; in use from now on; its number."""
-        self._adopt(self._somebody().new_page())
+        self._adopt(self._somebody(locale).new_page())
         self.page.goto(url)
         return len(self.tabs) - 1
 
