@@ -290,3 +290,57 @@ def test_an_export_of_too_many_rows_is_refused(limited: FlaskClient) -> None:
     assert answer.status_code == 422, answer.json
     assert "5 at most" in answer.json["detail"]
     assert figure(limited, "slmm_refusals_total", limit="export_rows") == 1
+
+
+# -- dashboards and rules -----------------------------------------------------------------------------
+
+_NAME = re.compile(r"\b(?:slmm|process)_[a-z0-9_]+")
+
+
+def expressions() -> dict[str, str]:
+    """Every question that the dashboard and the alert rules ask, by what asks it."""
+    dashboard = json.loads((TOP / "deploy/grafana/slmm.json").read_text("utf-8"))
+    found = {
+        f"{panel['title']} {target['refId']}": target["expr"]
+        for panel in dashboard["panels"]
+        for target in panel.get("targets", [])
+    }
+    rules = yaml.safe_load((TOP / "deploy/grafana/alerts.yaml").read_text("utf-8"))
+    for group in rules["groups"]:
+        found |= {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    return found
+
+
+def exposed(client: FlaskClient) -> set[str]:
+    """The names of series that there can be, also of those without a sample at present."""
+    names = set()
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)", client.get("/metrics").text, re.MULTILINE):
+        names |= {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind == "histogram" else {name}
+    return names
+
+
+def test_dashboard_and_rules_ask_for_metrics_that_exist(client: FlaskClient) -> None:
+    there, asked = exposed(client), expressions()
+    assert len(asked) > 40
+    unknown = {who: set(_NAME.findall(text)) - there for who, text in asked.items()}
+    assert {who: names for who, names in unknown.items() if names} == {}
+    assert all(_NAME.findall(text) or text.startswith("up{") for text in asked.values())
+
+
+def test_every_panel_and_rule_says_what_it_is_about() -> None:
+    dashboard = json.loads((TOP / "deploy/grafana/slmm.json").read_text("utf-8"))
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert all(panel["description"] and panel["title"] for panel in panels)
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert len(set(places)) == len(places)
+    rules = yaml.safe_load((TOP / "deploy/grafana/alerts.yaml").read_text("utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert {"summary", "description"} <= set(rule["annotations"]), rule["alert"]
+
+
+def test_every_metric_is_documented(client: FlaskClient) -> None:
+    text = (TOP / "docs/metrics.md").read_text("utf-8")
+    typed = re.findall(r"^# TYPE (slmm_\S+) ", client.get("/metrics").text, re.MULTILINE)
+    assert [name for name in typed if f"`{name}`" not in text] == []
+    assert set(re.findall(r"`(slmm_[a-z0-9_]+)`", text)) <= set(typed)
