@@ -208,6 +208,10 @@ class Rulebook:
         rule = self._engine.rule(row)
         return in_words(rule, store.name_of(rule, labels))
 
+    def level_name(self, row: RuleRow, labels: Labels) -> str:
+        """What the level it watches is called at its unit."""
+        return store.name_of(self._engine.rule(row), labels)
+
     def terms(self, row: RuleRow) -> dict[str, Any]:
         """Of a rule that watches a limit, the terms in force now or next; of others nothing."""
         if row.limit_id is None:

@@ -56,7 +56,11 @@ const SINCE_START = " since the start"; // the only words in the name of a level
 // A lost meter has no level; an event of an earlier version may have no name for its level.
 function levelName(event) {
   if (event.rule_id === 0) return null;
-  const name = event.level_name ?? labels(null)[event.metric]?.join("") ?? event.metric;
+  return named(event.level_name ?? labels(null)[event.metric]?.join("") ?? event.metric);
+}
+
+// The name of a level as the service writes it, in the reader's language.
+export function named(name) {
   return name.endsWith(SINCE_START) ? t("{name} since the start", { name: name.slice(0, -SINCE_START.length) }) : name;
 }
 
@@ -73,7 +77,7 @@ export function figure(event, value = event.onset_value) {
   return name === null || value === null ? "" : `${name} ${bounded(event, value)}`;
 }
 
-function threshold({ comparison, threshold_db: value }) {
+export function threshold({ comparison, threshold_db: value }) {
   const values = { level: level(value) };
   switch (comparison) {
     case "above":

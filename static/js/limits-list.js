@@ -3,6 +3,7 @@
 import { element } from "./element.js";
 import * as words from "./limit-words.js";
 import { judging, sentences } from "./limits-words.js";
+import { ruleWords } from "./rule-words.js";
 import { language, t, tn } from "./words.js";
 
 // Buttons that act on one entry; words name it for those who do not see where the button stands.
@@ -76,6 +77,12 @@ function shownOf({ enabled, state }) {
   return state.quality === "stale" && ["normal", "pending"].includes(state.shown) ? "stale" : state.shown;
 }
 
+// The service's own sentence is English; one that it could not make says why.
+function said(rule) {
+  const isForeign = language !== "en" && rule.words && rule.level_name;
+  return isForeign ? element("p", {}, ruleWords(rule)) : element("p", { lang: "en" }, rule.words ?? rule.state.error ?? "");
+}
+
 export function ruleCard(rule, acts, inboxOf) {
   const shown = shownOf(rule);
   const to = [rule.channels, rule.recipients].filter(Boolean).join(" → ").replaceAll(",", ", ");
@@ -83,7 +90,7 @@ export function ruleCard(rule, acts, inboxOf) {
     "li",
     { className: "card rule-card", id: `rule-${rule.id}`, tabIndex: -1, dataset: { state: shown, severity: rule.state.is_red || rule.severity === "red" ? "red" : "amber", ruleId: rule.id } },
     element("div", { className: "limit-head" }, element("h3", {}, rule.name), element("p", { className: "limit-verdict" }, STATES[shown] ?? shown)),
-    element("p", { lang: "en" }, rule.words ?? rule.state.error ?? ""),
+    said(rule),
     element("p", { className: "hint" }, to ? t("tells {whom}", { whom: to }) : t("Nobody is told: it has no channel.")),
     lines("notes", rule.advice, "en"),
     element("p", {}, element("a", { href: inboxOf(rule), "aria-label": t("Its alerts: {name}", { name: rule.name }) }, t("Its alerts"))),

@@ -12,7 +12,7 @@ const OWN_NAMES = { laeq_rolling: "LAeq", lieq: "LAIeq", leq_mov: "Leq,mov", ltm
 const LIMIT = "limit:";
 const LISTS = ["channels", "escalation_channels"];
 const SAME = { ">": "above", "<": "below" };
-const NEVER = ["id", "unit_id", "version", "created_at", "words", "interval_s", "advice", "state"]; // told, not taken
+const NEVER = ["id", "unit_id", "version", "created_at", "words", "level_name", "interval_s", "advice", "state"]; // told, not taken
 
 export const PLAIN_RULE = {
   name: "",

@@ -169,7 +169,7 @@ def test_events_outlive_their_unit(client: FlaskClient, unit: str) -> None:
 def test_a_rule_says_itself_in_words_and_where_it_stands(client: FlaskClient, unit: str) -> None:
     rule = made(client, unit, duration_s=3, clear_duration_s=10, metric="lmax")
     assert rule["words"] == "alarm when Lmax above 70.0 dB for 3 s; clears at or below 68.0 dB for 10 s"
-    assert rule["state"]["shown"] == "normal"
+    assert (rule["level_name"], rule["state"]["shown"]) == ("Lmax", "normal")
     assert any("does not come back" in line for line in rule["advice"])
 
 

@@ -265,6 +265,7 @@ class Rule(BaseModel):
     version: int
     created_at: str
     words: str | None = Field(description="The rule as a sentence")
+    level_name: str | None = Field(description="What the level it watches is called, such as LAF or LAeq,15min")
     interval_s: float | None = Field(description="How often it has the meter read when nobody watches")
     advice: list[str] = Field(description="What one should know about such a rule")
     state: RuleState

@@ -58,9 +58,10 @@ def rule_view(row: RuleRow) -> dict[str, Any]:
         for name in (*split(row.channels), *split(row.escalation_channels))
         if name not in known
     ]
-    words, interval_s, state = None, None, alerts.rules.state(row)
+    words, level_name, interval_s, state = None, None, None, alerts.rules.state(row)
     try:
-        words, interval_s = alerts.rules.words(row, labels), alerts.rules.interval_s(row)
+        words, level_name = alerts.rules.words(row, labels), alerts.rules.level_name(row, labels)
+        interval_s = alerts.rules.interval_s(row)
         members |= alerts.rules.terms(row)
     except (ValueError, SlmmError) as error:
         state = {**state, "shown": "error", "error": str(error)}
@@ -68,6 +69,7 @@ def rule_view(row: RuleRow) -> dict[str, Any]:
         **members,
         "created_at": timestamp_or_none(row.created_at),
         "words": words,
+        "level_name": level_name,
         "interval_s": interval_s,
         "advice": notes,
         "state": state,
