@@ -1,5 +1,6 @@
 """What operators' machines ask: metrics, readiness, and how often which limit was reached."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
