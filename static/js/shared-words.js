@@ -45,7 +45,7 @@ export function figure(standing, minute, clock) {
   const now = standing?.now;
   if (now?.level_db != null) {
     const level = `${BOUNDS[now.bound] ?? ""}${decibels(now.level_db)}`;
-    const ends = standing.period_ends_at;
+    const ends = standing.kind === "rolling" ? null : standing.period_ends_at; // its hours end then, no mean does
     const period = ends ? t("mean so far; the period ends at {time}", { time: clock.hour(ends) }) : t("mean of the time up to now");
     return { level, label: now.label, period, at: Date.parse(standing.at) };
   }
