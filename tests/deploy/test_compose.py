@@ -68,7 +68,10 @@ def test_there_is_time_to_stop_and_little_to_break_into() -> None:
 
 
 def test_prometheus_asks_the_service_with_its_token() -> None:
-    scrape = yaml.safe_load((TOP / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"][0]
+    asking = yaml.safe_load((TOP / "deploy/prometheus/prometheus.yml").read_text())
+    mounted = {mount.split(":")[1] for mount in SERVICES["prometheus"]["volumes"]}
+    assert set(asking["rule_files"]) <= mounted
+    scrape = asking["scrape_configs"][0]
     assert scrape["static_configs"] == [{"targets": [SERVICES["caddy"]["environment"]["SLMM_UPSTREAM"]]}]
     secret = scrape["authorization"]["credentials_file"].removeprefix("/run/secrets/")
     assert SERVICES["prometheus"]["secrets"] == [secret]
