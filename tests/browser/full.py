@@ -98,7 +98,7 @@ class Full:
 @contextmanager
 def full_service(directory: Path) -> Iterator[Full]:
     """It has an account already; its meters measure, and one more of them is not on the roster yet."""
-    settings = settings_module.load(data_dir=directory / "data", database_url="", timezone="Europe/Berlin")
+    settings = settings_module.load({}, None, data_dir=directory / "data", database_url="", timezone="Europe/Berlin")
     settings.data_dir.mkdir(parents=True)
     options = ("--measuring-for", str(demo_past.RECENT_S), "--card", "--seed-card", "--register", "FTP=On")
     with running_emulator(len(UNITS) + 1, *FAST_EMULATOR, *options) as emulator:
