@@ -76,7 +76,7 @@ export function showBackTest(place, found, clock, chartOf) {
   if (found.events.length) parts.push(events(found, clock, chartOf));
   const more = found.count - Math.min(found.events.length, MOST_ROWS);
   if (more > 0) parts.push(element("p", { className: "hint" }, tn(more, "One more is not listed.", "{n} more are not listed.")));
-  if (found.notes.length) parts.push(element("ul", { className: "notes" }, found.notes.map((note) => element("li", {}, note))));
+  if (found.notes.length) parts.push(element("ul", { className: "notes" }, found.notes.map((note) => element("li", { lang: "en" }, note))));
   place.replaceChildren(...parts);
   place.hidden = false;
   parts[0].focus();
