@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from operator import itemgetter
 from typing import Protocol
 
 from slmm.events import FeedMode
 from slmm.nl43.link import Exchange, LinkWatch
-from slmm.tallies import Histograms
+from slmm.tallies import Histogram, Histograms
 
 LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
 """The manual allows a meter 3 s; a modem needs some tenths."""
@@ -31,10 +32,21 @@ class FleetTally:
     """Counts since the service started, over all units."""
 
     def __init__(self) -> None:
-        self.latency_s = Histograms(LATENCY_S)
-        self.gaps_s = Histograms(GAP_S)
-        self.results: Counter[tuple[str, str]] = Counter()
+        self.exchanges_s: Histograms[tuple[str, str]] = Histograms(LATENCY_S)
+        """By command and result."""
+        self.gaps_s: Histograms[str] = Histograms(GAP_S)
         self.opened: Counter[str] = Counter()
+
+    def results(self) -> list[tuple[tuple[str, str], int]]:
+        """How often a command had which result."""
+        return [(key, found.count) for key, found in sorted(self.exchanges_s, key=itemgetter(0))]
+
+    def latency_s(self) -> list[tuple[str, Histogram]]:
+        """How long a command took, whatever came of it."""
+        by_command: dict[str, Histogram] = {}
+        for (command, _), found in sorted(self.exchanges_s, key=itemgetter(0)):
+            by_command.setdefault(command, Histogram(LATENCY_S)).add(found)
+        return list(by_command.items())
 
     def watch(self, reader: Reader) -> LinkTally:
         """Somebody who is told what happens on the link of *reader*."""
@@ -56,10 +68,9 @@ class LinkTally(LinkWatch):
         self._tally.opened[self._reader.unit_id] += 1
 
     def exchanged(self, exchange: Exchange) -> None:
-        """Told by the link: costs two counts and a look for the right bucket."""
+        """Told by the link: costs a count and a look for its bucket."""
         name = exchange.command.name
-        self._tally.results[name, exchange.result] += 1
-        self._tally.latency_s.take(name, exchange.duration_s)
+        self._tally.exchanges_s.take((name, exchange.result), exchange.duration_s)
         if name == POLL and exchange.error is None:
             self._count_gap()
 

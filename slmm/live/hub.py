@@ -204,10 +204,9 @@ class Hub:
         """The units whose 100 ms stream somebody follows."""
         return {unit_id for (channel, unit_id), count in self._watchers.items() if count and channel is Channel.STREAM}
 
-    def held(self) -> tuple[int, int, int]:
-        """Frames in all rings, their bytes, and how many were cut for memory's sake in the feeds there are."""
-        feeds = [feed for of_channel in self._feeds.values() for feed in of_channel.values()] + [self._roster]
-        return sum(map(Feed.held, feeds)), sum(feed.held_bytes for feed in feeds), sum(feed.cut for feed in feeds)
+    def feeds(self) -> list[Feed]:
+        """Every feed of every unit."""
+        return [feed for of_channel in self._feeds.values() for feed in of_channel.values()]
 
     def streams(self) -> list[tuple[Audience, Viewer]]:
         """Every open stream, and what it came for."""

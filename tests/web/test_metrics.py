@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 import yaml
 from flask.testing import FlaskClient
@@ -20,9 +21,11 @@ from slmm.live.formats import SSE
 from slmm.runtime import Runtime
 from slmm.settings import Settings
 from slmm.storage import usage
+from slmm.tallies import Histograms
 from slmm.web import readiness
 from slmm.web.metrics import exposition as exposition_module
 from slmm.web.metrics import kept
+from slmm.web.metrics.families import gauges
 from tests.conftest import FAST, eventually
 from tests.web.conftest import BASE
 
@@ -143,6 +146,28 @@ def test_what_cannot_be_asked_is_left_out_and_said(client: FlaskClient, monkeypa
     assert found["slmm_metrics_ok", (("part", "storage"),)] == 0
     assert found["slmm_metrics_ok", (("part", "alerts"),)] == 1
     assert not [name for name, _ in found if name.startswith("slmm_storage_")]
+
+
+def test_a_thousand_series_do_not_hold_the_hub() -> None:
+    turns: list[int] = []
+    other = gevent.spawn(lambda: [(turns.append(number), gevent.sleep(0)) for number in range(100)])
+    many = gauges("slmm_x", "Of many.", ("unit",), (((f"u{number}",), 1.0) for number in range(1050)))
+    pieces = list(exposition_module.written(many))
+    assert len(turns) > 9, "others had their turn between the pieces"
+    other.kill()
+    text = b"".join(pieces).decode()
+    assert text.count("# HELP") == text.count("# TYPE") == 1
+    (family,) = text_string_to_metric_families(text)
+    assert len({sample.labels["unit"] for sample in family.samples}) == 1050
+
+
+def test_histograms_count_what_does_not_exceed_a_bound() -> None:
+    found = Histograms[str]((0.1, 1.0))
+    for value in (0.05, 0.1, 0.5, 7.0):
+        found.take("x", value)
+    ((key, histogram),) = found
+    assert (key, histogram.count, histogram.total) == ("x", 4, 7.65)
+    assert histogram.buckets() == [("0.1", 2.0), ("1", 3.0), ("+Inf", 4.0)]
 
 
 def test_two_applications_count_each_for_itself(make_settings: Callable[..., Settings], tmp_path: Path) -> None:

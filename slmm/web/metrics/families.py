@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
+import gevent
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from slmm.tallies import Histogram
 
 Sample = tuple[Sequence[str], float]
 """Values of the labels, and the figure."""
+
+
+SLICE = 100
+"""Samples between two switches of greenlets: about half a millisecond."""
+T = TypeVar("T")
+
+
+def in_slices(many: Iterable[T]) -> Iterator[T]:
+    """Each of *many*; the hub serves others meanwhile, so what they are about may be gone when it comes."""
+    for number, each in enumerate(many, 1):
+        yield each
+        if number % SLICE == 0:
+            gevent.sleep(0)
 
 
 def gauge(name: str, text: str, value: float) -> Metric:

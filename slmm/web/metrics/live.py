@@ -18,7 +18,7 @@ from slmm.events import RunState
 from slmm.live.formats import SSE
 from slmm.record.store import SCHEMA_VERSION
 from slmm.tallies import Histogram, Refusals
-from slmm.web.metrics.families import counter, counters, gauge, gauges, histogram, histograms
+from slmm.web.metrics.families import counter, counters, gauge, gauges, histogram, histograms, in_slices
 
 if TYPE_CHECKING:
     from slmm.runtime import Runtime
@@ -87,7 +87,9 @@ def _state(runtime: Runtime, unit_id: str, *, is_read: bool) -> str:
 def _units(runtime: Runtime) -> Iterator[Metric]:
     states: Counter[str] = Counter()
     reachable, answered = [], []
-    for device in runtime.roster.all():
+    for device in in_slices(runtime.roster.all()):
+        if device.unit_id not in runtime.roster:
+            continue  # removed a moment ago
         unit_id, status = device.unit_id, runtime.board.status(device.unit_id)
         is_read = device.is_active and device.tcp_enabled
         states[_state(runtime, unit_id, is_read=is_read)] += 1
@@ -96,9 +98,11 @@ def _units(runtime: Runtime) -> Iterator[Metric]:
         if status.last_success is not None:
             answered.append(((unit_id,), status.last_success.timestamp()))
     yield gauges("slmm_units", "Units by state.", ("state",), (((state,), states[state]) for state in UNIT_STATES))
-    yield gauges("slmm_unit_reachable", "1 when a unit answered when last asked, else 0.", ("unit",), reachable)
+    yield gauges(
+        "slmm_unit_reachable", "1 when a unit answered when last asked, else 0.", ("unit",), in_slices(reachable)
+    )
     name = "slmm_unit_last_answer_timestamp_seconds"
-    yield gauges(name, "When a unit last answered, as Unix time.", ("unit",), answered)
+    yield gauges(name, "When a unit last answered, as Unix time.", ("unit",), in_slices(answered))
 
 
 def _links(runtime: Runtime) -> Iterator[Metric]:
@@ -110,14 +114,13 @@ def _links(runtime: Runtime) -> Iterator[Metric]:
         ((unit_id,), float(count)) for unit_id, count in sorted(tally.opened.items()) if unit_id in runtime.roster
     ]
     told = "Connections made to a unit; each beyond the first is a reconnection."
-    yield counters("slmm_connections_opened_total", told, ("unit",), opened)
+    yield counters("slmm_connections_opened_total", told, ("unit",), in_slices(opened))
     told = "Time between two answered polls of a unit, by why it is read."
     yield histograms("slmm_poll_gap_seconds", told, "mode", tally.gaps_s)
     told = "Time from a command to the end of its reply."
-    yield histograms("slmm_command_duration_seconds", told, "command", tally.latency_s)
+    yield histograms("slmm_command_duration_seconds", told, "command", tally.latency_s())
     told = "Commands by what came back: R+0000 to R+0004, timeout, garbled, lost or unreachable."
-    results = sorted(tally.results.items())
-    yield counters("slmm_command_results_total", told, ("command", "result"), results)
+    yield counters("slmm_command_results_total", told, ("command", "result"), tally.results())
 
 
 def _streams(runtime: Runtime) -> Iterator[Metric]:
@@ -133,9 +136,11 @@ def _streams(runtime: Runtime) -> Iterator[Metric]:
     yield counter("slmm_frames_sent_total", "Frames handed to viewers.", hub.frames_written)
     skipped = hub.skipped_by_gone + sum(each.skipped for _, each in streams)
     yield counter("slmm_frames_skipped_total", "Frames that slow viewers did not get.", skipped)
-    frames, held, cut = hub.held()
+    frames = held_bytes = cut = 0
+    for feed in in_slices(hub.feeds()):
+        frames, held_bytes, cut = frames + feed.held(), held_bytes + feed.held_bytes, cut + feed.cut
     yield gauge("slmm_feed_frames", "Frames that all feeds hold for viewers who come back.", frames)
-    yield gauge("slmm_feed_bytes", "Memory of these frames.", held)
+    yield gauge("slmm_feed_bytes", "Memory of these frames.", held_bytes)
     told = "Frames let go of before their time, because a feed may not take more memory."
     yield counter("slmm_feed_frames_cut_total", told, cut)
 
