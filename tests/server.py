@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,10 +24,12 @@ START_WITHIN_S = 60.0
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, and not of those the kernel hands out to whoever asks for any."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class RunningServer:
@@ -59,7 +62,7 @@ class RunningServer:
             if self._process.poll() is not None:
                 break
             try:
-                if requests.get(f"{self.url}/health", timeout=2).json()["is_running"]:
+                if requests.get(f"{self.url}/health", timeout=2).json().get("is_running"):
                     return
             except (requests.ConnectionError, requests.Timeout):
                 gevent.sleep(0.05)

@@ -34,6 +34,7 @@ let oldestId = null;
 let isCurrent = false;
 let isFollowed = false;
 let turn = 0;
+let loaded = Promise.resolve();
 let heard = [];
 
 // -- filters -------------------------------------------------------------------------------------------
@@ -100,7 +101,12 @@ async function findRules(units) {
   return false;
 }
 
-async function load() {
+function load() {
+  loaded = reload();
+  return loaded;
+}
+
+async function reload() {
   const mine = ++turn;
   isCurrent = true;
   heard = [];
@@ -134,14 +140,16 @@ async function load() {
 async function more() {
   const button = byId("more");
   button.disabled = true;
-  const mine = turn;
   try {
-    const past = await ended(oldestId);
-    if (mine === turn) {
-      for (const event of past.found) events.set(event.id, event);
-      hasMore = past.isMore;
-      oldestId = past.found.at(-1)?.id ?? oldestId;
-    }
+    let mine, past;
+    do {
+      mine = turn;
+      past = await ended(oldestId);
+      await loaded;
+    } while (mine !== turn); // the list was made anew meanwhile, without what was to be added
+    for (const event of past.found) events.set(event.id, event);
+    hasMore = past.isMore;
+    oldestId = past.found.at(-1)?.id ?? oldestId;
   } catch (error) {
     byId("load-outcome").textContent = t("More could not be loaded: {error}", { error: error.message });
   }

@@ -68,6 +68,11 @@ function median(values) {
   return sorted[Math.floor((sorted.length - 1) / 2)];
 }
 
+function note(values, value) {
+  values.push(value);
+  if (values.length > 5) values.shift();
+}
+
 export class UnitStore {
   constructor(unitId, clock, mostPoints = MOST_POINTS) {
     this.unitId = unitId;
@@ -81,6 +86,7 @@ export class UnitStore {
     this.reason = "";
     this.columns = [[], [], []];
     this.intervals = [];
+    this.spacings = [];
     this.trailEnd = 0;
   }
 
@@ -139,12 +145,13 @@ export class UnitStore {
     this.reason = "";
     this.frame = frame;
     this.clearTrailFrom(at);
-    // What is replayed tells of a time when perhaps nobody watched, and the meter was read less often.
-    if (this.lastLive && !isAfterOutage && this.clock.now() / 1000 - at < LEAST_STALE_S) {
-      this.intervals.push(at - this.lastLive);
-      if (this.intervals.length > 5) this.intervals.shift();
+    if (this.lastLive && !isAfterOutage) {
+      const spacing = at - this.lastLive;
+      note(this.spacings, spacing);
+      // What is replayed tells of a time when perhaps nobody watched, and the meter was read less often.
+      if (this.clock.now() / 1000 - at < LEAST_STALE_S) note(this.intervals, spacing);
     }
-    const gap = this.intervals.length < 3 ? TRAIL_GAP_S : Math.max(LEAST_GAP_S, 3.5 * this.cadenceS);
+    const gap = this.spacings.length < 3 ? TRAIL_GAP_S : Math.max(LEAST_GAP_S, 3.5 * median(this.spacings));
     this.append(at, frame.lp, frame.leq, gap);
     this.lastLive = at;
     return true;

@@ -16,7 +16,7 @@ import pytest
 from slmm.emulator.process import RunningEmulator, running_emulator
 from tests.browser.full import Full, full_service
 from tests.browser.past import server_with_past
-from tests.browser.premises import QUICK_SERVICE, cleared
+from tests.browser.premises import QUICK_SERVICE, administrator, asked, cleared, furnished
 from tests.conftest import FAST_EMULATOR
 from tests.server import RunningServer
 
@@ -160,9 +160,29 @@ def clean(premises: RunningServer, emulator: RunningEmulator) -> RunningServer:
 @pytest.fixture
 def running(clean: RunningServer, emulator: RunningEmulator) -> RunningServer:
     """A service with three meters."""
-    for index, meter in enumerate(emulator.meters):
-        clean.add(f"meter-{index}", meter)
+    furnished(clean, emulator)
     return clean
+
+
+@pytest.fixture(scope="session")
+def neighbours() -> Iterator[RunningEmulator]:
+    """Two quick meters of the service that is guarded."""
+    with running_emulator(2, *FAST_EMULATOR) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def guarded(neighbours: RunningEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One service that asks everybody who they are, with ada and two meters; who adds to them takes it away again."""
+    server = RunningServer(tmp_path_factory.mktemp("guarded"), {**QUICK_SERVICE, "SLMM_AUTH": "on"})
+    try:
+        server.start()
+        admin = administrator(server)
+        for unit_id, meter in zip(("north", "south"), neighbours.meters, strict=True):
+            asked(admin, server, "/roster", unit_id=unit_id, host=meter.host, tcp_port=meter.port)
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import requests
 
@@ -21,6 +23,10 @@ QUICK_SERVICE = {
     "SLMM_CONNECT_TIMEOUT_S": "3",
 }
 """What is read without anybody watching is read as often, and nothing is heard of an empty roster for long."""
+
+PASSWORD = "correct horse battery"
+QUIET_DB = 80.0
+"""Below every threshold of these tests; no meter is louder by itself."""
 
 TOLD = ("notifications", "transitions", "shelves", "events", "incidents")
 
@@ -40,3 +46,29 @@ def cleared(server: RunningServer, emulator: RunningEmulator) -> None:
     with closing(sqlite3.connect(server.directory / "data" / "slmm.db", timeout=40)) as database, database:
         for table in TOLD:
             database.execute(f"DELETE FROM alert_{table}")
+
+
+def furnished(server: RunningServer, emulator: RunningEmulator) -> None:
+    """Put the meters on the roster; a level that was raised falls as slowly as the meter's weighting has it."""
+    for index, meter in enumerate(emulator.meters):
+        server.add(f"meter-{index}", meter)
+    for index in range(len(emulator.meters)):
+        path = f"/meter-{index}/live"
+        eventually(lambda path=path: server.get(path)["data"]["lp"] < QUIET_DB, 40, f"a quiet meter-{index}")
+
+
+def administrator(server: RunningServer) -> requests.Session:
+    """The way in of ada, who has the first account of a service that asks everybody who they are."""
+    session = requests.Session()
+    session.headers["Origin"] = server.url
+    code = re.search(r"enter the code (\S+)", server.log.read_text())
+    assert code is not None
+    asked(session, server, "/_setup", code=code[1], name="ada", password=PASSWORD)
+    return session
+
+
+def asked(session: requests.Session, server: RunningServer, path: str, **body: Any) -> Any:
+    """What the service answers to an administrator."""
+    answer = session.post(f"{server.api}{path}", json=body, timeout=40)
+    assert answer.status_code == 200, answer.text
+    return answer.json()

@@ -4,44 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
 
-from slmm.emulator.process import running_emulator
 from tests.alerts.http_receiver import running_receiver
 from tests.alerts.smtp_sink import running_sink
 from tests.browser.conftest import Browser
 from tests.browser.inbox import select
+from tests.browser.premises import PASSWORD
 from tests.conftest import eventually
 from tests.server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
-PASSWORD = "correct horse battery"
 PAGES = ("", "/users", "/tokens", "/shares", "/channels", "/limits", "/audit")
 DONE = "document.querySelector('#outcome').dataset.kind === 'good'"
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """One service that asks everybody who they are, with two meters, for all tests of this module."""
-    server = RunningServer(tmp_path_factory.mktemp("guarded"), {"SLMM_AUTH": "on"})
-    server.start()
-    with running_emulator(2) as emulator:
-        code = re.search(r"enter the code (\S+)", Path(server.log).read_text())
-        assert code is not None
-        admin = requests.Session()
-        admin.headers["Origin"] = server.url
-        first = {"code": code[1], "name": "ada", "password": PASSWORD}
-        assert admin.post(f"{server.api}/_setup", json=first, timeout=10).status_code == 200
-        for index, unit_id in enumerate(("north", "south")):
-            meter = {"unit_id": unit_id, "host": emulator.meters[index].host, "tcp_port": emulator.meters[index].port}
-            assert admin.post(f"{server.api}/roster", json=meter, timeout=10).status_code == 200
-        yield server
-    server.kill()
 
 
 def log_in(browser: Browser, name: str = "ada", password: str = PASSWORD) -> None:

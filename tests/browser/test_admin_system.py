@@ -1,7 +1,5 @@
 """The pages of the machine: one journey of an operator at night, from the report to a backup that waits."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.browser.conftest import Browser
@@ -24,11 +22,10 @@ def sound(browser: Browser) -> None:
     assert browser.csp_reports() == []
 
 
-def test_the_machine_is_looked_after(browser: Browser, server: Callable[..., RunningServer]) -> None:
-    running = server()
-    running.add("north", type("Meter", (), {"host": "127.0.0.1", "port": 9}), tcp_enabled=False)
+def test_the_machine_is_looked_after(browser: Browser, clean: RunningServer) -> None:
+    clean.add("north", type("Meter", (), {"host": "127.0.0.1", "port": 9}), tcp_enabled=False)
 
-    browser.open(f"{running.url}/admin/system")
+    browser.open(f"{clean.url}/admin/system")
     browser.until("document.querySelectorAll('#vitals .vital').length >= 7")
     assert "Nothing." in browser.text("#troubles")
     assert "make minutes" in browser.text("#jobs")
@@ -39,7 +36,8 @@ def test_the_machine_is_looked_after(browser: Browser, server: Callable[..., Run
     browser.click("#resume")
     browser.until("document.querySelector('#troubles').textContent.includes('Nothing.')")
 
-    browser.open(f"{running.url}/admin/logs")
+    browser.open(f"{clean.url}/admin/logs")
+    browser.fill("input[name=text]", "running with")
     browser.until("document.querySelector('#list').textContent.includes('slmm.runtime: running with')")
     browser.fill("input[name=text]", "no such words")
     browser.until("document.querySelector('#empty').textContent.includes('fits these filters')")
@@ -47,14 +45,14 @@ def test_the_machine_is_looked_after(browser: Browser, server: Callable[..., Run
     browser.until("document.querySelector('#list').children.length > 0")
     sound(browser)
 
-    browser.open(f"{running.url}/admin/retention")
+    browser.open(f"{clean.url}/admin/retention")
     browser.until("document.querySelector('#tiers').textContent.includes('SLMM_RECORD_FRAMES_DAYS=30')")
     browser.click("#prune")
     browser.click("dialog[open] button.primary")
     browser.until("document.querySelector('#outcome').textContent.startsWith('Removed')")
     sound(browser)
 
-    browser.open(f"{running.url}/admin/backup")
+    browser.open(f"{clean.url}/admin/backup")
     browser.until("document.querySelector('#list').textContent.includes('There is no backup yet')")
     browser.click("#make-form button")
     browser.until("document.querySelector('#outcome').textContent.includes('read again and whole')")
@@ -64,4 +62,4 @@ def test_the_machine_is_looked_after(browser: Browser, server: Callable[..., Run
     sound(browser)
     browser.click("#pending button")
     browser.until("document.querySelector('#pending').childElementCount === 0")
-    assert running.get("/_system/backups")["pending"] is None
+    assert clean.get("/_system/backups")["pending"] is None

@@ -9,7 +9,8 @@ from gevent.pywsgi import WSGIServer
 
 from slmm.emulator.process import RunningEmulator, running_emulator
 from tests.browser.conftest import Browser
-from tests.conftest import eventually
+from tests.browser.premises import QUICK_SERVICE
+from tests.conftest import FAST_EMULATOR, eventually
 from tests.server import RunningServer, event_stream
 
 pytestmark = pytest.mark.browser
@@ -29,7 +30,7 @@ HEARD = "window.frames_heard.length"
 
 @pytest.fixture(scope="module")
 def meters() -> Iterator[RunningEmulator]:
-    with running_emulator(3) as running:
+    with running_emulator(3, *FAST_EMULATOR) as running:
         yield running
 
 
@@ -50,7 +51,7 @@ def portal() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def running(meters: RunningEmulator, portal: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    server = RunningServer(tmp_path_factory.mktemp("client"), {"SLMM_CORS_ORIGINS": portal})
+    server = RunningServer(tmp_path_factory.mktemp("client"), {**QUICK_SERVICE, "SLMM_CORS_ORIGINS": portal})
     try:
         server.start()
         for number in range(3):
@@ -172,8 +173,9 @@ def test_a_portal_marks_what_is_old_and_is_refused_where_its_origin_is_not_liste
     browser.new_tab(f"{portal}/{example}")
     browser.until("document.querySelectorAll('li:not(.is-stale)').length === 2")
     eventually(lambda: subscribers(running) == [0, 1, 1])
-    meters.client.fault(1, "unplugged")
+    meters.client.fault(1, "silence", count=2)
     browser.until("document.querySelector('li.is-stale .state')?.textContent.startsWith('old, read ')")
+    meters.client.fault(1, "unplugged")
     browser.until("document.querySelector('li.is-stale .state')?.textContent.startsWith('not reachable, read ')", 40)
     assert browser.axe() == []
     meters.client.fault(1, "plugged")

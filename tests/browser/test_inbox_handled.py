@@ -2,9 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import pytest
 import requests
@@ -26,6 +24,7 @@ from tests.browser.inbox import (
     select,
     wait_for_open,
 )
+from tests.browser.premises import PASSWORD, asked
 from tests.server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
@@ -191,34 +190,26 @@ def test_a_message_that_was_given_up_is_told_and_can_be_sent_again(
 
 
 def test_a_viewer_sees_what_is_open_and_can_do_nothing_about_it(
-    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser
+    guarded: RunningServer, neighbours: RunningEmulator, browser: Browser
 ) -> None:
-    guarded = server(SLMM_AUTH="on")
-    code = re.search(r"enter the code (\S+)", guarded.log.read_text())
-    assert code is not None
     admin = requests.Session()
     admin.headers["Origin"] = guarded.url
-    password = "correct horse battery"
-
-    def post(path: str, body: dict[str, Any]) -> None:
-        answer = admin.post(f"{guarded.api}{path}", json=body, timeout=20)
-        assert answer.status_code == 200, answer.text
-
-    post("/_setup", {"code": code[1], "name": "ada", "password": password})
-    post("/_users", {"name": "vic", "password": password, "role": "viewer"})
-    meter = emulator.meters[0]
-    post("/roster", {"unit_id": "north", "host": meter.host, "tcp_port": meter.port})
-    post("/north/alerts/rules", {"name": "Night", "threshold_db": 85, "duration_s": 0, "latch": True})
+    asked(admin, guarded, "/_login", name="ada", password=PASSWORD)
+    asked(admin, guarded, "/_users", name="vic", password=PASSWORD, role="viewer")
+    rule = asked(admin, guarded, "/north/alerts/rules", name="Night", threshold_db=85, duration_s=0)["rule"]
     browser.open(f"{guarded.url}/alerts")
     browser.until("location.pathname === '/login'")
     browser.fill("[name=name]", "vic")
-    browser.fill("[name=password]", password)
+    browser.fill("[name=password]", PASSWORD)
     browser.click("#entry-form button")
     browser.until("location.pathname === '/alerts'")
     browser.until(FOLLOWED)
-    emulator.client.offset(0, LOUD_DB)
-    browser.until(f"{count(OPEN)} === 1", 30)
+    neighbours.client.offset(0, LOUD_DB)
+    browser.until(f"{count(OPEN)} === 1")
     browser.until("document.title === '(1) Alerts · SLMM'")
     assert browser.evaluate(count("[data-act], main dialog, #snoozed-box, #channels, .story")) == 0
     browser.open(f"{guarded.url}/unit/north")
     browser.until(f"{count('#unit-alert-list li')} === 1")
+    neighbours.client.offset(0, 0)
+    for made in (f"/north/alerts/rules/{rule['id']}", "/_users/vic"):
+        assert admin.delete(f"{guarded.api}{made}", timeout=40).status_code == 200

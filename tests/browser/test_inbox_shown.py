@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 
 import pytest
 import requests
@@ -188,13 +187,12 @@ def test_more_of_the_past_is_shown_page_by_page_and_an_older_entry_only_once(
 
 
 def test_an_empty_inbox_says_why_and_what_fills_it(
-    server: Callable[..., RunningServer], emulator: RunningEmulator, browser: Browser
+    clean: RunningServer, emulator: RunningEmulator, browser: Browser
 ) -> None:
-    started = server()
-    browser.open(f"{started.url}/alerts")
+    browser.open(f"{clean.url}/alerts")
     browser.until("document.querySelector('#open-empty [data-why=unitless]').checkVisibility()")
-    started.add("meter-0", emulator.meters[0])
-    browser.open(f"{started.url}/alerts")
+    clean.add("meter-0", emulator.meters[0])
+    browser.open(f"{clean.url}/alerts")
     browser.until("document.querySelector('#open-empty [data-why=ruleless]').checkVisibility()")
     assert browser.evaluate("document.querySelector('#first-limits').getAttribute('href')") == "/unit/meter-0/limits"
     assert "Nothing is over yet" in browser.text("#recent-empty")
@@ -206,20 +204,19 @@ def test_a_phone_shows_the_inbox_without_sideways_scrolling_and_with_room_for_fi
     make_rule(running, "meter-0", "A name that is as long as names of rules may get, " * 2, severity="red")
     emulator.client.offset(0, LOUD_DB)
     wait_for_open(running, 1)
-    for width in (320, 390):
-        for scheme in ("light", "dark"):
-            browser.resize(width, 800)
-            browser.scheme(scheme)
-            browser.open(f"{running.url}/alerts")
-            browser.until(f"{count(OPEN)} === 1")
-            browser.click(button("snooze"))
-            assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            assert browser.evaluate(LOW_CONTRAST) == []
-            browser.click("#snooze-dialog [data-cancel]")
-            assert browser.evaluate(LOW_CONTRAST) == []
-            small = "[...document.querySelectorAll('button, select, input, .event-chart, summary')]"
-            small += ".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44)"
-            assert browser.evaluate(f"{small}.map(e => e.outerHTML)") == []
+    for width, scheme in ((320, "light"), (390, "dark")):
+        browser.resize(width, 800)
+        browser.scheme(scheme)
+        browser.open(f"{running.url}/alerts")
+        browser.until(f"{count(OPEN)} === 1")
+        browser.click(button("snooze"))
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert browser.evaluate(LOW_CONTRAST) == []
+        browser.click("#snooze-dialog [data-cancel]")
+        assert browser.evaluate(LOW_CONTRAST) == []
+        small = "[...document.querySelectorAll('button, select, input, .event-chart, summary')]"
+        small += ".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44)"
+        assert browser.evaluate(f"{small}.map(e => e.outerHTML)") == []
 
 
 LOW_CONTRAST = """(() => {

@@ -11,15 +11,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    server = RunningServer(tmp_path_factory.mktemp("modules"), {})
-    try:
-        server.start()
-        with running_browser() as browser:
-            browser.open(f"{server.url}/")
-            yield browser
-    finally:
-        server.kill()
+def page(premises: RunningServer) -> Iterator[Browser]:
+    with running_browser() as browser:
+        browser.open(f"{premises.url}/health")
+        yield browser
 
 
 def test_labels_carry_the_weightings_once_they_are_known(page: Browser) -> None:

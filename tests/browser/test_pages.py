@@ -1,7 +1,6 @@
 """The live pages in a real browser, over a real server and real meters."""
 
 import gzip
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,29 +11,17 @@ from tests.browser.conftest import Browser
 from tests.browser.proxy import Proxy
 from tests.server import RunningServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 LEVEL = r"/^\d+\.\d$/"
 LIVE = "document.querySelector('#verdict').dataset.kind === 'live'"
+LINKED = "document.querySelector('#link').dataset.state === 'live'"
+TILES = "document.querySelectorAll('.tile').length"
 MOVED = """(() => {
   window.seen ??= new Set();
   window.seen.add(document.querySelector('#lp').textContent);
   return window.seen.size >= 3;
 })()"""
-
-
-@pytest.fixture
-def running(server: Callable[..., RunningServer], emulator: RunningEmulator) -> RunningServer:
-    started = server()
-    for index in range(3):
-        started.add(f"meter-{index}", emulator.meters[index])
-    return started
-
-
-@pytest.fixture(autouse=True)
-def no_complaints(browser: Browser) -> Iterator[None]:
-    yield
-    assert browser.complaints() == []
 
 
 def test_the_page_of_a_unit_shows_levels_with_label_unit_and_age(running: RunningServer, browser: Browser) -> None:
@@ -55,34 +42,28 @@ def test_the_page_of_a_unit_shows_levels_with_label_unit_and_age(running: Runnin
     assert browser.evaluate("document.querySelector('#chart canvas').width") > 300
 
 
-def test_an_unplugged_meter_is_told_in_words_greyed_and_comes_back(
+def test_a_killed_server_is_noticed_and_its_return_too(
     running: RunningServer, emulator: RunningEmulator, browser: Browser
 ) -> None:
+    """On the page of a unit, and on that of all units, where one more comes while the service is away."""
+    assert requests.delete(f"{running.api}/meter-1/config", timeout=40).status_code == 200
     browser.open(f"{running.url}/unit/meter-0")
     browser.until(LIVE)
-    browser.until(f"{LEVEL}.test(document.querySelector('#lp').textContent)")
-    emulator.client.fault(0, "unplugged")
-    browser.until("document.querySelector('#verdict').textContent.startsWith('old data')")
-    browser.until("document.querySelector('#unit').classList.contains('is-stale')")
-    browser.until("document.querySelector('#verdict').textContent.startsWith('not reachable: ')")
-    line = browser.evaluate("getComputedStyle(document.querySelector('.big .value')).textDecorationLine")
-    assert line == "line-through"
-    emulator.client.fault(0, "plugged")
-    browser.until(LIVE)
-    browser.until("!document.querySelector('#unit').classList.contains('is-stale')")
-
-
-def test_a_killed_server_is_noticed_and_its_return_too(running: RunningServer, browser: Browser) -> None:
-    browser.open(f"{running.url}/unit/meter-0")
-    browser.until(LIVE)
+    wall = browser.new_tab(f"{running.url}/")
+    browser.until(f"{LINKED} && {TILES} === 2")
     running.kill()
-    browser.until("document.querySelector('#link').dataset.state !== 'live'")
+    browser.until(f"!({LINKED})")
+    browser.use_tab(0)
+    browser.until(f"!({LINKED})")
     browser.until("document.querySelector('#unit').classList.contains('is-stale')")
     running.start()
-    browser.until("document.querySelector('#link').dataset.state === 'live'", 60)
-    browser.until(LIVE, 30)
+    running.add("meter-1", emulator.meters[1])
+    browser.until(LINKED, 60)
+    browser.until(LIVE)
     browser.evaluate("window.seen = undefined")
     browser.until(MOVED)
+    browser.use_tab(wall)
+    browser.until(f"{TILES} === 3", 60)
 
 
 def test_a_proxys_502_does_not_end_the_page(running: RunningServer, browser: Browser) -> None:
@@ -95,7 +76,7 @@ def test_a_proxys_502_does_not_end_the_page(running: RunningServer, browser: Bro
         browser.until("document.querySelector('#unit').classList.contains('is-stale')")
         assert proxy.refused > 0
         proxy.recover()
-        browser.until("document.querySelector('#link').dataset.state === 'live'", 60)
+        browser.until(LINKED, 60)
         browser.until(LIVE)
     finally:
         browser.open("about:blank")
@@ -121,21 +102,6 @@ def test_history_goes_over_into_live_without_a_double_and_a_gap_stays_a_gap(
     )
     assert found["seconds"] == [0, 60, 100, 101, 102, 103, 104, 105, 122.5, 140, 141]
     assert found["levels"] == [50, 50, 60, 60, 60, 60, 60, 60, None, 60, 60]
-
-
-@pytest.mark.parametrize("path", ["/", "/unit/meter-0"])
-def test_a_phone_shows_the_page_without_sideways_scrolling_in_light_and_dark(
-    running: RunningServer, browser: Browser, path: str, tmp_path: Path
-) -> None:
-    for width in (320, 390):
-        for scheme in ("light", "dark"):
-            browser.resize(width, 800)
-            browser.scheme(scheme)
-            browser.open(f"{running.url}{path}")
-            browser.until("document.querySelector('#link').dataset.state === 'live'")
-            assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            browser.screenshot(str(tmp_path / f"{width}-{scheme}.png"))
-    assert browser.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(16, 22, 28)"
 
 
 def test_the_interface_page_shows_every_operation(running: RunningServer, browser: Browser) -> None:

@@ -1,7 +1,6 @@
 """What the live pages missed or could not load is made good, and what ended is told in words."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 import requests
@@ -10,23 +9,17 @@ from slmm.emulator.process import RunningEmulator
 from tests.browser.conftest import Browser
 from tests.server import RunningServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 CONNECTED = "document.querySelector('#link').dataset.state === 'live'"
+LEVEL = r"/^\d+\.\d$/"
 VERDICT = "document.querySelector('#verdict').textContent"
-
-
-@pytest.fixture
-def running(server: Callable[..., RunningServer], emulator: RunningEmulator) -> RunningServer:
-    started = server()
-    started.add("meter-0", emulator.meters[0])
-    return started
 
 
 def test_units_appear_although_the_first_answer_was_a_502(running: RunningServer, browser: Browser) -> None:
     browser.refuse_once("**/api/nl43/roster")
     browser.open(f"{running.url}/")
-    browser.until("document.querySelectorAll('.tile').length === 1")
+    browser.until("document.querySelectorAll('.tile').length === 3")
     browser.until("document.querySelector('.tile .verdict').textContent.startsWith('live')")
     browser.until(CONNECTED)
 
@@ -40,25 +33,9 @@ def test_the_past_of_a_unit_is_loaded_although_the_first_answer_was_a_502(
     browser.until("document.querySelector('#outcome').textContent === ''")
 
 
-def test_an_empty_roster_is_connected_before_anything_is_heard(
-    server: Callable[..., RunningServer], browser: Browser
-) -> None:
-    started = server()  # its first heartbeat comes after 25 s
-    browser.open(f"{started.url}/")
-    browser.until(CONNECTED, 10)
-
-
-def test_a_unit_added_while_the_service_was_away_appears(
-    running: RunningServer, emulator: RunningEmulator, browser: Browser
-) -> None:
-    browser.open(f"{running.url}/")
-    browser.until("document.querySelectorAll('.tile').length === 1")
-    browser.until(CONNECTED)
-    running.kill()
-    browser.until("document.querySelector('#link').dataset.state !== 'live'")
-    running.start()
-    running.add("meter-1", emulator.meters[1])
-    browser.until("document.querySelectorAll('.tile').length === 2", 60)
+def test_an_empty_roster_is_connected_before_anything_is_heard(clean: RunningServer, browser: Browser) -> None:
+    browser.open(f"{clean.url}/")
+    browser.until(CONNECTED)  # its first heartbeat comes later
 
 
 def test_a_deactivated_and_a_removed_unit_are_told_in_words(running: RunningServer, browser: Browser) -> None:
@@ -86,17 +63,27 @@ WATCHED = """(() => {
 })()"""
 
 
-def test_what_is_read_aloud_does_not_tick(running: RunningServer, emulator: RunningEmulator, browser: Browser) -> None:
+def test_an_unplugged_meter_is_told_in_words_greyed_and_comes_back(
+    running: RunningServer, emulator: RunningEmulator, browser: Browser
+) -> None:
     """All that was said and shown is collected in the page: how long each lasts depends on the machine."""
     browser.open(f"{running.url}/unit/meter-0")
-    browser.until(f"{VERDICT} === 'live'")
+    browser.until(f"{VERDICT} === 'live' && {LEVEL}.test(document.querySelector('#lp').textContent)")
     browser.evaluate(WATCHED)
+    emulator.client.fault(0, "silence", count=2)
+    browser.until("[...window.shown].some((each) => each.startsWith('old data: '))")
     emulator.client.fault(0, "unplugged")
-    browser.until(f"{VERDICT}.startsWith('not reachable')", 60)
+    browser.until(f"{VERDICT}.startsWith('not reachable: ')", 60)
+    browser.until("document.querySelector('#unit').classList.contains('is-stale')")
+    line = browser.evaluate("getComputedStyle(document.querySelector('.big .value')).textDecorationLine")
+    assert line == "line-through"
     shown = browser.evaluate("[...window.shown]")
     assert any(re.fullmatch(r"old data: \d+(\.\d)? s without a reading", each) for each in shown), shown
-    assert {each for each in browser.evaluate("[...window.said]") if each.startswith("old")} == {"old data"}
+    said = browser.evaluate("[...window.said]")  # what is read aloud does not tick
+    assert {each for each in said if each.startswith("old")} == {"old data"}
     assert browser.evaluate("document.querySelector('#verdict').closest('[role=status], [aria-live]')") is None
+    emulator.client.fault(0, "plugged")
+    browser.until(f"{VERDICT} === 'live' && !document.querySelector('#unit').classList.contains('is-stale')")
 
 
 def test_the_legend_gives_the_newest_levels_and_those_under_the_pointer(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from slmm.emulator.process import RunningEmulator
@@ -24,12 +22,9 @@ def check(browser: Browser) -> None:
     assert browser.csp_reports() == []
 
 
-def test_a_meter_comes_onto_the_roster(
-    server: Callable[..., RunningServer], fast_emulator: RunningEmulator, browser: Browser
-) -> None:
-    running = server(SLMM_DEVICE_PACING_S="0.05", SLMM_CONNECT_TIMEOUT_S="1", SLMM_REPLY_TIMEOUT_S="1")
-    meter = fast_emulator.meters[0]
-    browser.open(f"{running.url}/roster")
+def test_a_meter_comes_onto_the_roster(clean: RunningServer, emulator: RunningEmulator, browser: Browser) -> None:
+    meter = emulator.meters[0]
+    browser.open(f"{clean.url}/roster")
     browser.until("!document.querySelector('#empty').hidden")
     browser.click("#empty a.primary")
 
@@ -57,9 +52,9 @@ def test_a_meter_comes_onto_the_roster(
     browser.until("!document.querySelector('#done').hidden")
     browser.click("#see-live")
     browser.until("document.querySelector('#verdict')?.dataset.kind === 'live'")
-    assert running.get("/gaete-north/config")["data"]["latitude"] == 53.55
+    assert clean.get("/gaete-north/config")["data"]["latitude"] == 53.55
 
-    browser.open(f"{running.url}/roster")
+    browser.open(f"{clean.url}/roster")
     browser.until("document.querySelector('#rows .verdict')?.textContent === 'measuring'")
     check(browser)
     browser.click("#rows [data-act=edit]")
@@ -71,13 +66,13 @@ def test_a_meter_comes_onto_the_roster(
     browser.click("dialog.ask [type=submit]")
     browser.until("document.querySelector('#rows .verdict').textContent === 'left alone on request'")
 
-    browser.open(f"{running.url}/roster/import")
+    browser.open(f"{clean.url}/roster/import")
     browser.fill("#text", "unit_id;host;name\ngaete-north;;Gate\nyard;10.0.0.2;Yard\nbad;no host;")
     browser.click("#list [type=submit]")
     browser.until("!document.querySelector('#preview').hidden")
     assert browser.text("#lines tbody tr").startswith("4badrefusedhost: ")
     check(browser)
-    assert len(running.get("/roster")["devices"]) == 1
+    assert len(clean.get("/roster")["devices"]) == 1
     browser.click("#take")
     browser.until("document.querySelector('#summary').textContent.startsWith('Done: one new meter, one meter changed')")
-    assert {unit["name"] for unit in running.get("/roster")["devices"]} == {"Gate", "Yard"}
+    assert {unit["name"] for unit in clean.get("/roster")["devices"]} == {"Gate", "Yard"}

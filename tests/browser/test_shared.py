@@ -6,10 +6,8 @@ import pytest
 import requests
 
 from tests.browser.conftest import Browser
-from tests.browser.test_admin import go, guarded, rows
+from tests.browser.test_admin import go, rows
 from tests.server import RunningServer
-
-__all__ = ["guarded"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 

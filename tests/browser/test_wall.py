@@ -10,6 +10,8 @@ import requests
 
 from slmm.emulator.process import RunningEmulator, running_emulator
 from tests.browser.conftest import Browser
+from tests.browser.premises import QUICK_SERVICE
+from tests.conftest import FAST_EMULATOR
 from tests.server import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
@@ -31,14 +33,14 @@ def limit(level_db: float, amber_db: float) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def meters() -> Iterator[RunningEmulator]:
-    with running_emulator(3) as running:
+    with running_emulator(3, *FAST_EMULATOR) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def wall(meters: RunningEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """Three meters: two with a limit and a place, one with neither."""
-    running = RunningServer(tmp_path_factory.mktemp("wall"), {})
+    running = RunningServer(tmp_path_factory.mktemp("wall"), QUICK_SERVICE)
     running.start()
     for meter, (unit_id, place) in zip(meters.meters, PLACES.items(), strict=True):
         running.add(unit_id, meter, monitor_enabled=True, **place)
