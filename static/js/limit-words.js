@@ -1,6 +1,6 @@
 // What is said of a limit: verdict, level, margin, allowance. Pure functions over what the service tells.
 
-import { number, t } from "./words.js";
+import { language, number, t } from "./words.js";
 
 const VERDICTS = {
   ok: t("within the limit"),
@@ -50,6 +50,13 @@ export function duration(seconds) {
 
 // Never more than there is: 99.96 % are not 100 %.
 const percent = (ratio) => `${number(Math.floor(ratio * 1000 + 1e-6) / 10, 1)} %`;
+
+// The service's own sentence is English; what it says beyond verdict, level and limit is said to other readers.
+export function why({ now, why: sentence }, clock) {
+  if (language === "en" || !now) return { text: sentence, lang: "en" };
+  const span = { from: clock.hour(now.starts_at), until: clock.hour(now.ends_at), percent: percent(now.coverage) };
+  return { text: t("{from} to {until} so far, coverage {percent}", span), lang: language };
+}
 
 export function used({ allowance }) {
   if (!allowance) return "";

@@ -56,8 +56,10 @@ export class UnitLimits {
     write(entry.uncertainty, words.uncertainty(standing));
     write(entry.margin, words.margin(standing));
     this.drawAllowance(entry, standing);
+    const why = words.why(standing, this.clock);
+    entry.why.lang = why.lang;
     const texts = {
-      why: standing.why,
+      why: why.text,
       rest: words.rest(standing),
       change: words.change(standing, this.clock),
       previous: words.previous(standing, this.clock),
@@ -119,7 +121,6 @@ function built() {
   });
   entry.used = element("span", "limit-used", entry.allowance);
   for (const name of LINES) entry[name] = element("p", `limit-${name}`, item);
-  entry.why.lang = "en"; // the service's own sentence
   entry.old = element("p", "limit-old", item);
   return entry;
 }
