@@ -35,6 +35,7 @@ const big = new BigWall(settings, () => arrange(true));
 const controls = new Controls(settings, () => arrange(true), big);
 const glanceAtS = GLANCE_S + Math.random() * SPREAD_S;
 let isCurrent = false;
+let isFollowed = false;
 let lastGlanceMin = 0;
 let ticks = 0;
 
@@ -182,8 +183,9 @@ function hearAlert(payload) {
 
 function hearState(state, detail, nextAt) {
   showLink(state, detail, nextAt);
-  if (state === "waiting") isCurrent = false;
-  else if (state === "live" && !isCurrent) {
+  if (state === "waiting") isCurrent = isFollowed = false;
+  else if (state === "live" && !isFollowed) {
+    isFollowed = true; // a unit added between the first answer and the open stream is asked for once more
     load();
     badge.refresh();
   }
