@@ -160,9 +160,12 @@ def test_the_server_and_its_streams_speak_json(server: Callable[..., Any]) -> No
     def lines() -> list[dict[str, Any]]:
         return [json.loads(line) for line in running.log.read_text().splitlines()]
 
+    unit = {"unit_id": "gone", "host": "127.0.0.1", "tcp_port": 9}
+    assert requests.post(f"{running.api}/roster", json=unit, timeout=5).status_code == 200
     ended = eventually(lambda: [line for line in lines() if line.get("request_id") == "one-stream"])[0]
     assert ended["path"] == "/api/nl43/_monitor/events?ticket=***"
     assert ended["status"] == 200
     assert {line["logger"] for line in lines()} >= {"gunicorn.error", "gunicorn.access", "slmm.runtime"}
+    eventually(lambda: [line for line in lines() if line.get("unit_id") == "gone" and line["level"] == "WARNING"])
     assert running.terminate() == 0
     assert all(set(line) >= {"time", "level", "logger", "message"} for line in lines())

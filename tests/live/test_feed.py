@@ -53,6 +53,24 @@ def test_old_frames_leave_but_the_newest_stays_whatever_its_age() -> None:
     assert feed.last.ordinal == 2
 
 
+def test_large_frames_leave_before_their_time_and_are_counted() -> None:
+    size = len(frame(10).sse)
+    feed = Feed("unit", conflates=True, ring_bytes=size * 3)
+    for ordinal in range(10, 16):
+        feed.append(frame(ordinal))
+    assert (feed.held(), feed.held_bytes, feed.cut) == (3, size * 3, 3)
+    assert ordinals(feed.unseen(9, may_skip=False)) == [(13, 3), (14, 0), (15, 0)]
+    tiny = Feed("unit", conflates=True, ring_bytes=1)
+    tiny.append(frame(10))
+    assert tiny.held() == 1, "the newest always stays"
+
+
+def test_the_ring_knows_how_much_it_holds() -> None:
+    feed = filled(30, ring_frames=20)
+    assert feed.held_bytes == sum(len(each.sse) for each in feed.newer_than(0))
+    assert feed.cut == 0, "too many is not too large"
+
+
 def test_a_resume_id_becomes_the_cursor_behind_that_frame() -> None:
     feed = filled(5)
     assert feed.cursor_at(30) == 3
