@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PASSWORD = "correct horse battery"
 QUICK = {"SLMM_DEVICE_PACING_S": "0.05", "SLMM_MONITOR_POLL_INTERVAL": "1"}
 """A reading a second as from a real meter, but what people ask of it is done at once."""
+ZONE = "UTC"
+"""What the clocks of simulated meters show on a machine that is set so."""
 LOUD_UNIT = "demo-site"
 """The one that breaks its limit by night, and whose mean is an open alert from the first reading on."""
 
@@ -98,12 +100,12 @@ class Full:
 @contextmanager
 def full_service(directory: Path) -> Iterator[Full]:
     """It has an account already; its meters measure, and one more of them is not on the roster yet."""
-    settings = settings_module.load({}, None, data_dir=directory / "data", database_url="", timezone="Europe/Berlin")
+    settings = settings_module.load({}, None, data_dir=directory / "data", database_url="", timezone=ZONE)
     settings.data_dir.mkdir(parents=True)
     options = ("--measuring-for", str(demo_past.RECENT_S), "--card", "--seed-card", "--register", "FTP=On")
     with running_emulator(len(UNITS) + 1, *FAST_EMULATOR, *options) as emulator:
         demo.prepare(settings, replace(emulator, meters=emulator.meters[:-1]))
-        server = RunningServer(directory, {"SLMM_AUTH": "on", "SLMM_TIMEZONE": "Europe/Berlin", **QUICK})
+        server = RunningServer(directory, {"SLMM_AUTH": "on", "SLMM_TIMEZONE": ZONE, **QUICK})
         server.start()
         try:
             full = Full(server, emulator, _first_account(server))

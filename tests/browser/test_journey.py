@@ -146,7 +146,7 @@ def take_pictures(full: Full, browser: Browser) -> None:
     unit = f"/unit/{LOUD_UNIT}"
     for name, path, is_full, size, scheme, language in (
         ("wall", "/", curves, (1280, 760), "light", "en"),
-        ("unit", f"{unit}?window=24h", f"{LIVE} && {chart}", (1280, 900), "dark", "en"),
+        ("unit", f"{unit}?window=24h", f"{LIVE} && {chart}", (1100, 1000), "dark", "en"),
         ("history-de", f"{unit}/history", chart, (1280, 900), "light", "de"),
         ("wall-phone", "/", curves, (390, 844), "dark", "en"),
         ("unit-phone", unit, f"{LIVE} && {chart}", (390, 844), "light", "en"),
