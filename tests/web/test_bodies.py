@@ -13,7 +13,7 @@ from tests.web.conftest import BASE
 Add = Callable[..., str]
 
 TEXT_MEMBERS = [
-    *[("config", name) for name in ("host", "ftp_username", "ftp_password", "timezone")],
+    *[("config", name) for name in ("host", "ftp_username", "ftp_password", "timezone", "name", "site")],
     *[("status", name) for name in StatusInput.model_fields],
 ]
 

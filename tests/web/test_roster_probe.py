@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from slmm.emulator.process import Address, RunningEmulator, running_emulator
-from tests.conftest import FAST_EMULATOR
+from tests.conftest import FAST_EMULATOR, eventually
 from tests.web.conftest import BASE
 
 Add = Callable[..., str]
@@ -35,8 +35,23 @@ def codes(steps: Steps) -> dict[str, str]:
     return {name: step["code"] for name, step in steps.items() if name != "end"}
 
 
+def switch_ftp_on(meters: RunningEmulator, number: int) -> None:
+    """The card answers a moment after its register says so."""
+    meters.client.register(number, "FTP", "On")
+    meter = meters.meters[number]
+    eventually(lambda: _answers(meter.host, meter.ftp_port), within_s=20)
+
+
+def _answers(host: str, port: int | None) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 def test_a_good_meter_passes_every_step_and_is_let_go(client: FlaskClient, meters: RunningEmulator) -> None:
-    meters.client.register(0, "FTP", "On")
+    switch_ftp_on(meters, 0)
     steps = tried(client, meters.meters[0])
     assert codes(steps) == {
         "resolve": "resolved",
@@ -71,7 +86,7 @@ def test_the_clock_sleep_and_ftp_of_a_meter_are_told_without_failing_it(
 
 
 def test_a_clock_of_another_zone_and_a_wrong_password_are_named(client: FlaskClient, meters: RunningEmulator) -> None:
-    meters.client.register(2, "FTP", "On")
+    switch_ftp_on(meters, 2)
     steps = tried(client, meters.meters[2], timezone="Asia/Tokyo", ftp_password="wrong")
     assert (steps["clock"]["code"], steps["clock"]["found"]["hours"]) == ("clock_zone", -9)
     assert (steps["ftp"]["code"], "0000" in steps["ftp"]["advice"]) == ("ftp_login", True)
@@ -88,7 +103,7 @@ def test_a_meter_held_by_somebody_else_is_named_so(client: FlaskClient, meters: 
 
 
 def test_a_port_that_refuses_and_one_that_is_wedged(client: FlaskClient, meters: RunningEmulator) -> None:
-    meters.client.register(4, "FTP", "On")
+    switch_ftp_on(meters, 4)
     meters.client.fault(4, "refused_control_port", value=30)
     assert codes(tried(client, meters.meters[4]))["connect"] == "wedged"
     meters.client.fault(5, "unplugged")
