@@ -323,6 +323,16 @@ def test_a_token_for_some_units_sees_no_others(app: Flask, runtime: Any) -> None
     assert not runtime.fleet.is_standby
 
 
+def test_figures_of_the_whole_service_need_a_token_for_all_units(app: Flask, runtime: Any) -> None:
+    client = app.test_client()
+    assert client.get("/metrics").status_code == 401, "an address of this machine is no pass"
+    assert client.get("/metrics", headers=bearer(runtime, "viewer")).status_code == 200
+    refused = client.get("/metrics", headers=bearer(runtime, "admin", ("b",)))
+    assert refused.status_code == 403
+    assert "some units only" in refused.json["detail"]
+    assert client.get("/readyz").status_code == client.get("/healthz").status_code == 200
+
+
 def test_a_share_link_shows_the_levels_of_its_units_and_nothing_else(
     app: Flask, admin: FlaskClient, runtime: Any, fast_emulator: RunningEmulator
 ) -> None:
