@@ -43,6 +43,7 @@ def post_worker_init(worker):
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     logs.configure(_loaded.log_level, _loaded.log_format)
+    logs.hear_hub(gevent.get_hub())
     # The rings of a few hundred feeds are long-lived; going through them again and again costs more than
     # it ever frees. What exists now is left out of it, the rest is looked at less often.
     gc.collect()

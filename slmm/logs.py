@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from slmm.times import timestamp
 
@@ -150,6 +151,16 @@ class LogRing(logging.Handler):
     def lines(self) -> list[Line]:
         """What is kept, oldest first."""
         return list(self._lines)
+
+
+def hear_hub(hub: Any) -> None:
+    """Have gevent tell of greenlets that end by an error in our lines, instead of printing many of its own."""
+
+    def tell(context: object, kind: type[BaseException], error: BaseException | None, trace: Any) -> None:
+        told = error if error is not None else kind()
+        logging.getLogger("slmm.greenlets").error("%r ended by an error", context, exc_info=(kind, told, trace))
+
+    hub.print_exception = tell
 
 
 def configure(level: str, form: str = "text") -> None:

@@ -102,6 +102,22 @@ def test_greenlets_note_each_for_itself(told: Told) -> None:
     assert [line.get("unit_id") for line in told()] == ["a", "b", None]
 
 
+def test_a_greenlet_that_ends_by_an_error_is_one_line_with_its_traceback(told: Told) -> None:
+    def fails() -> None:
+        raise RuntimeError("token=geheim42 was taken")
+
+    hub = gevent.get_hub()
+    logs.hear_hub(hub)
+    try:
+        gevent.spawn(fails).join()
+    finally:
+        del hub.print_exception
+    (line,) = told()
+    assert (line["level"], line["logger"]) == ("ERROR", "slmm.greenlets")
+    assert "in fails" in line["traceback"]
+    assert "geheim42" not in line["traceback"]
+
+
 @pytest.fixture
 def client(make_settings: Callable[..., Settings]) -> FlaskClient:
     app = create_app(make_settings())
