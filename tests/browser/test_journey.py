@@ -141,15 +141,16 @@ def test_a_meter_is_taken_on_limited_too_loud_acknowledged_reported_and_shared(f
 def take_pictures(full: Full, browser: Browser) -> None:
     """For the README: desk and phone, light and dark, once in German."""
     chart = "document.querySelectorAll('#chart canvas').length > 0"
+    levels = f"{LIVE} && /[0-9]/.test(document.querySelector('#legend-laeq-value')?.textContent)"
     curves = "document.querySelectorAll('.tile .spark path').length >= 3"
     drawn = "document.querySelector('.shared-chart').ariaLabel?.length > 20"
     unit = f"/unit/{LOUD_UNIT}"
     for name, path, is_full, size, scheme, language in (
-        ("wall", "/", curves, (1280, 760), "light", "en"),
-        ("unit", f"{unit}?window=24h", f"{LIVE} && {chart}", (1100, 1000), "dark", "en"),
+        ("wall", "/", curves, (1280, 580), "light", "en"),
+        ("unit", f"{unit}?window=1h", levels, (1100, 1000), "dark", "en"),
         ("history-de", f"{unit}/history", chart, (1280, 900), "light", "de"),
         ("wall-phone", "/", curves, (390, 844), "dark", "en"),
-        ("unit-phone", unit, f"{LIVE} && {chart}", (390, 844), "light", "en"),
+        ("unit-phone", unit, levels, (390, 844), "light", "en"),
         ("inbox-phone", "/alerts", "document.querySelector('#open .event')", (390, 844), "light", "en"),
         ("shared-phone", f"/shared?units={LOUD_UNIT}", drawn, (390, 844), "light", "en"),
     ):
