@@ -41,3 +41,11 @@ def test_ports_for_the_meters_calls_are_a_range() -> None:
     for text in ("50000", "50019-50000", "0-5", "1-70000", "a-b"):
         with pytest.raises(Invalid, match="no range of ports"):
             settings.load({"SLMM_FTP_DATA_PORTS": text}, None)
+
+
+@pytest.mark.parametrize("rate", ["often", "10 per fortnight", "0 per minute", "10 per minute;", "10/minute"])
+def test_a_rate_that_is_none_is_refused_with_an_example(rate: str) -> None:
+    with pytest.raises(Invalid, match="is no rate, such as 600 per minute"):
+        settings.load({"SLMM_REQUEST_RATE": rate}, None)
+    assert settings.load({"SLMM_LOGIN_RATE": "5 per minute; 20 per day"}, None).login_rate == "5 per minute; 20 per day"
+    assert settings.load({"SLMM_REQUEST_RATE": ""}, None).request_rate == ""

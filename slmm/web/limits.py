@@ -58,7 +58,7 @@ class RateLimits:
 
 @lru_cache(maxsize=32)
 def _parsed(text: str) -> tuple[RateLimitItem, ...]:
-    return tuple(parse_many(text))
+    return tuple(parse_many(text)) if text else ()
 
 
 @lru_cache(maxsize=4096)

@@ -46,7 +46,7 @@ _DESCRIPTIONS = {
     500: "The disk of the service did not take or give a file.",
     501: "An optional part is not installed; the detail says how to.",
     502: "The meter cannot be reached, refused, or answered nonsense.",
-    503: "Standby, or the meter is busy; see Retry-After.",
+    503: "Standby, not ready, or the meter is busy; see Retry-After.",
     504: "The meter did not answer in time.",
     507: "The disk of the service is full.",
 }
