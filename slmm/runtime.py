@@ -224,7 +224,7 @@ class Runtime:
     def start(self) -> None:
         """Own the data directory, migrate, restore, then read meters."""
         self.log_ring.begin()
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._take_lock()
         self.database.in_pool(restore.put_in_place, self.settings.data_dir)
         self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")

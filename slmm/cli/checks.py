@@ -121,7 +121,7 @@ def _first_word_after(path: Path, start: str) -> str | None:
 def _data(settings: Settings) -> Iterator[Finding]:
     data_dir = settings.data_dir.resolve()
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir) as probe:
             probe.write(b"x")
     except OSError as error:

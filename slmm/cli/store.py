@@ -70,7 +70,7 @@ def sqlite_file(settings: Settings) -> Path | None:
 def opened(settings: Settings, *, is_migrated: bool = True) -> Iterator[Database]:
     """The database, migrated if nobody has yet; raises DatabaseTrouble, and whatever hinders a migration."""
     with told(settings):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = Database.open(settings.sqlalchemy_url)
         try:
             if is_migrated:

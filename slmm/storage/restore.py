@@ -61,7 +61,7 @@ class Restored:
 @contextmanager
 def alone(data_dir: Path) -> Iterator[None]:
     """Nobody else owns the data directory meanwhile; raises Conflict while the service runs."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(data_dir / "runtime.lock", "a+", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -97,3 +97,8 @@ def test_the_vendored_files_are_those_of_the_manifest(folder: str) -> None:
     assert present == set(listed)
     for path, digest in listed.items():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, path.name
+
+
+def test_the_data_directory_is_for_the_service_alone(client: FlaskClient) -> None:
+    directory = client.application.extensions["slmm"].settings.data_dir
+    assert directory.stat().st_mode & 0o777 == 0o700
