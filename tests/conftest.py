@@ -30,13 +30,16 @@ def eventually(condition: Callable[[], Any], within_s: float = 10.0, what: str =
 
 
 TEST_TIMEOUT_S = 120.0
+JOURNEY_TIMEOUT_S = 300.0
+"""Of a test in a browser, which waits for many things, each of them patiently."""
 
 
 @pytest.fixture(autouse=True)
 def no_test_hangs(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that waits for ever fails instead."""
     mark = request.node.get_closest_marker("deadline")
-    seconds = mark.args[0] if mark else TEST_TIMEOUT_S
+    is_journey = request.node.get_closest_marker("browser") is not None
+    seconds = mark.args[0] if mark else JOURNEY_TIMEOUT_S if is_journey else TEST_TIMEOUT_S
     with gevent.Timeout(seconds, AssertionError(f"the test took more than {seconds} s")):
         yield
 

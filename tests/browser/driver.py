@@ -10,6 +10,7 @@ import gzip
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ CSP_REPORTS = """
     addEventListener("securitypolicyviolation", (event) =>
       window.cspReports.push(`${event.violatedDirective}: ${event.blockedURI} at ${event.sourceFile}`));
 """
+
+LISTENING = """() => Promise.allSettled(
+  [...document.querySelectorAll("script[type=module][src]")].map((each) => import(each.src)))"""
+"""Done when the modules of the page have run, so that its buttons do something; it may be complete before."""
 
 
 class Driver:
@@ -67,6 +72,12 @@ class Driver:
     def open(self, url: str) -> None:
         """Go to a page."""
         self.page.goto(url)
+        self.settle()
+
+    def settle(self) -> None:
+        """Until the page listens, or has given way to another already."""
+        with suppress(Error):
+            self.page.evaluate(LISTENING)
 
     def evaluate(self, script: str) -> Any:
         """A JavaScript expression in the page."""
@@ -137,13 +148,13 @@ class Driver:
     def new_tab(self, url: str) -> int:
         """A page in a tab more, in use from now on; its number."""
         self._adopt(self.page.context.new_page())
-        self.page.goto(url)
+        self.open(url)
         return len(self.tabs) - 1
 
     def stranger(self, url: str, locale: str | None = None) -> int:
         """A page in the browser of somebody else, who shares no cookies; in use from now on; its number."""
         self._adopt(self._somebody(locale).new_page())
-        self.page.goto(url)
+        self.open(url)
         return len(self.tabs) - 1
 
     def use_tab(self, number: int) -> None:

@@ -36,6 +36,7 @@ def go(browser: Browser, server: RunningServer, path: str) -> None:
     if browser.evaluate("location.pathname") == "/login":
         log_in(browser)
     browser.until(f"location.pathname === {json.dumps(path)}")
+    browser.settle()
 
 
 def rows(place: str) -> str:
