@@ -16,6 +16,7 @@ import { UnitPeriods } from "./unit-periods.js";
 import { t } from "./words.js";
 import { ZoneClock } from "./zone.js";
 
+const ALERTS_MS = 1500; // several are told at once, also of those that are open when the page is opened
 const unit = document.getElementById("unit");
 const { unitId } = unit.dataset;
 const byId = (id) => document.getElementById(id);
@@ -27,6 +28,7 @@ const store = new UnitStore(unitId, serverClock);
 let isDrawn = true;
 let isCurrent = false;
 let client;
+let eventsSoon;
 const badge = new AlertBadge();
 const alerts = new UnitAlerts(unitId, now, clock);
 const limits = new UnitLimits(unitId, now, clock);
@@ -115,7 +117,8 @@ function follow() {
     onAlert(payload) {
       badge.hear(payload);
       alerts.hear(payload);
-      chart.loadEvents();
+      clearTimeout(eventsSoon);
+      eventsSoon = setTimeout(() => chart.loadEvents(), ALERTS_MS);
     },
     onLimits: hearLimits,
     onTime: (ms) => serverClock.told(ms),
