@@ -96,6 +96,17 @@ class RunningServer:
         answer = requests.post(f"{self.api}/roster", json=body, timeout=40)
         assert answer.status_code == 200, answer.text
 
+    def take_all_off(self) -> None:
+        """Leave no meter on the roster, for a test that begins with none."""
+        for unit in self.get("/roster")["devices"]:
+            answer = requests.delete(f"{self.api}/{unit['unit_id']}/config", timeout=40)
+            assert answer.status_code == 200, answer.text
+
+    @property
+    def is_running(self) -> bool:
+        """Started, and not ended since."""
+        return self._process is not None and self._process.poll() is None
+
     def get(self, path: str) -> Any:
         """A JSON answer of the REST interface."""
         answer = requests.get(f"{self.api}{path}", timeout=40)

@@ -33,9 +33,7 @@ TOLD = ("notifications", "transitions", "shelves", "events", "incidents")
 
 def cleared(server: RunningServer, emulator: RunningEmulator) -> None:
     """Take every unit and channel away, and what is told of them: that is kept for ever otherwise."""
-    for unit in server.get("/roster")["devices"]:
-        answer = requests.delete(f"{server.api}/{unit['unit_id']}/config", timeout=40)
-        assert answer.status_code == 200, answer.text
+    server.take_all_off()
     for channel in server.get("/_alerts/channels")["channels"]:
         if channel["kind"] != "log":
             assert requests.delete(f"{server.api}/_alerts/channels/{channel['name']}", timeout=40).status_code == 200
