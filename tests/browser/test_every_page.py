@@ -113,13 +113,18 @@ def in_language(browser: Browser, tag: str) -> None:
     browser.evaluate(f"document.cookie = 'slmm_language={tag}; Path=/'")
 
 
+def close_keys(browser: Browser) -> None:
+    """Both take some frames: the dialog goes, and the focus leaves its box."""
+    browser.press("Escape")
+    browser.until("!document.querySelector('#keys').open && document.activeElement?.id !== 'keys-on'")
+
+
 def keys_told(browser: Browser) -> list[str]:
     """What the keyboard help lists; it is closed again."""
     browser.evaluate("document.activeElement?.blur()")
     browser.press("?")
     told: list[str] = browser.evaluate(f"document.querySelector('#keys').open ? {KEYS} : []")
-    browser.press("Escape")
-    browser.until("!document.querySelector('#keys').open")
+    close_keys(browser)
     return told
 
 
@@ -233,14 +238,14 @@ def test_single_keys_can_be_switched_off(full: Full, visitor: Browser) -> None:
     assert {"w", "a", "h", "m", "?", "p", "t", "1"} <= set(told), told
     visitor.press("?")
     visitor.click("#keys-on")
-    visitor.press("Escape")
+    close_keys(visitor)
     paused = "document.querySelector('#chart-pause').ariaPressed"
     visitor.press("p")
     assert (keys_told(visitor), visitor.evaluate(paused)) == ([], "false")
     visitor.click("#look summary")
     visitor.click("#show-keys")
     visitor.click("#keys-on")
-    visitor.press("Escape")
+    close_keys(visitor)
     visitor.press("p")
     assert visitor.evaluate(paused) == "true"
     visitor.press("a")
