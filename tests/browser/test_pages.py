@@ -114,7 +114,7 @@ def test_the_interface_page_shows_every_operation(running: RunningServer, browse
     browser.until(
         f"""(() => {{
           for (const block of document.querySelectorAll('.opblock')) window.seen.add(block.id);
-          window.scrollBy(0, 400);
+          window.scrollBy(0, 700);
           return window.seen.size === {wanted};
         }})()""",
         60,
