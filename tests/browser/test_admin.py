@@ -95,7 +95,7 @@ def test_a_token_is_shown_once_lets_a_program_in_and_is_revoked(guarded: Running
     browser.until("document.querySelector('#secret')")
     secret = browser.evaluate("document.querySelector('#secret').value")
     headers = {"Authorization": f"Bearer {secret}"}
-    answer = requests.get(f"{guarded.api}/roster", headers=headers, timeout=10)
+    answer = requests.get(f"{guarded.api}/roster", headers=headers, timeout=40)
     assert [unit["unit_id"] for unit in answer.json()["devices"]] == ["south"]
     assert browser.axe() == []
     browser.open(f"{guarded.url}/admin/tokens")
@@ -104,7 +104,7 @@ def test_a_token_is_shown_once_lets_a_program_in_and_is_revoked(guarded: Running
     browser.click("#list button")
     browser.click("dialog.ask [type=submit]")
     browser.until("document.querySelector('#list details')?.textContent.includes('revoked')")
-    assert requests.get(f"{guarded.api}/roster", headers=headers, timeout=10).status_code == 401
+    assert requests.get(f"{guarded.api}/roster", headers=headers, timeout=40).status_code == 401
 
 
 def test_a_mail_channel_is_tried_before_and_after_it_is_saved(guarded: RunningServer, browser: Browser) -> None:

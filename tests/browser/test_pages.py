@@ -108,7 +108,7 @@ def test_the_interface_page_shows_every_operation(running: RunningServer, browse
     """Swagger UI puts only those near the window on a long page: each is there once one has scrolled to it."""
     browser.open(f"{running.url}/docs")
     browser.until("document.querySelectorAll('.opblock').length > 5")
-    paths = requests.get(f"{running.url}/openapi.json", timeout=10).json()["paths"]
+    paths = requests.get(f"{running.url}/openapi.json", timeout=40).json()["paths"]
     wanted = sum(len(operations) for operations in paths.values())
     browser.evaluate("window.seen = new Set()")
     browser.until(

@@ -68,7 +68,7 @@ def test_a_resident_sees_the_levels_of_the_link_and_is_told_when_it_ends(
     browser.until("!document.querySelector('#ended').hidden", 30)
     browser.until("document.querySelector('.shared-verdict').textContent === 'Old figures: the link has ended'")
     browser.until("document.querySelector('.shared-unit').classList.contains('is-stale')")
-    assert requests.get(link, timeout=10).status_code == 404
+    assert requests.get(link, timeout=40).status_code == 404
 
 
 WORDS = """(async () => {

@@ -79,14 +79,14 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServ
     server = RunningServer(directory, {})
     server.start()
     added = {"unit_id": UNIT, "host": "127.0.0.1", "tcp_enabled": False, "timezone": "UTC"}
-    assert requests.post(f"{server.api}/roster", json=added, timeout=10).status_code == 200
+    assert requests.post(f"{server.api}/roster", json=added, timeout=40).status_code == 200
     change = now - timedelta(minutes=20)
     rows = [
         {"from": f"{change:%H:%M}", "until": f"{change - timedelta(hours=1):%H:%M}", "level_db": 55.0},
         {"from": f"{change - timedelta(hours=1):%H:%M}", "until": f"{change:%H:%M}", "level_db": 85.0},
     ]
     limit = {"name": "Site", "quantity": "laeq", "period": {"kind": "fixed", "length": "15min"}, "rows": rows}
-    assert requests.post(f"{server.api}/{UNIT}/limits", json=limit, timeout=10).status_code == 200
+    assert requests.post(f"{server.api}/{UNIT}/limits", json=limit, timeout=40).status_code == 200
     yield server, now
     server.kill()
 
@@ -151,7 +151,7 @@ def test_a_span_is_drawn_out_kept_in_the_address_read_as_a_table_and_excluded(
     href = browser.evaluate("document.querySelector('#chart-export').open = true")
     browser.until("document.querySelector('[data-format=csv]').href.includes('what=frames')")
     href = browser.evaluate("document.querySelector('[data-format=csv]').href")
-    assert requests.get(href, timeout=10).text.count("\n") > len(rows)
+    assert requests.get(href, timeout=40).text.count("\n") > len(rows)
 
     browser.open(browser.evaluate("location.href"))
     browser.click("#chart-table-button")
@@ -169,7 +169,7 @@ def test_a_span_is_drawn_out_kept_in_the_address_read_as_a_table_and_excluded(
     browser.click("#remark-dialog .primary")
     browser.until(f"ink(null, 0.3, 0.6, 32, 45) > {before} + 500")
     browser.until("document.querySelector('#chart-events-list').textContent.includes('weather: heavy rain')")
-    made = requests.get(f"{server.api}/{UNIT}/remarks", timeout=10).json()["remarks"][0]
+    made = requests.get(f"{server.api}/{UNIT}/remarks", timeout=40).json()["remarks"][0]
     assert (made["excludes"], made["reason"]) == (True, "weather")
     assert abs(datetime.fromisoformat(made["starts_at"]) - datetime.fromisoformat(shown["from"])) < timedelta(seconds=1)
     browser.until("document.querySelector('#chart-table').textContent.includes('excluded: weather')")
@@ -178,7 +178,7 @@ def test_a_span_is_drawn_out_kept_in_the_address_read_as_a_table_and_excluded(
     browser.click(".event-row:last-child button:last-child")
     browser.click("dialog.ask [type=submit]")
     browser.until("!document.querySelector('#chart-events-list').textContent.includes('heavy rain')")
-    assert requests.get(f"{server.api}/{UNIT}/remarks", timeout=10).json()["remarks"] == []
+    assert requests.get(f"{server.api}/{UNIT}/remarks", timeout=40).json()["remarks"] == []
 
     browser.evaluate("document.querySelector('#chart').focus()")
     browser.press("ArrowLeft")

@@ -159,19 +159,19 @@ def test_a_file_that_broke_off_says_why_and_is_gone_on_with(
     assert "gone on with where it had stopped" in browser.text(".transfer")
     assert "SHA-256" in browser.text(".transfer")
     link = browser.evaluate("document.querySelector('.transfer a').href")
-    assert requests.get(link, timeout=10).content == file.read_bytes()
+    assert requests.get(link, timeout=40).content == file.read_bytes()
 
 
 def test_the_log_is_followed_held_and_filtered(site: RunningServer, browser: Browser) -> None:
     browser.open(f"{site.url}/unit/m3/log")
     browser.until("document.querySelector('#link').dataset.state === 'live'")
     browser.until("document.querySelectorAll('.log-line').length > 0")
-    requests.get(f"{site.api}/m3/battery", timeout=10)
+    requests.get(f"{site.api}/m3/battery", timeout=40)
     new = "[...document.querySelectorAll('.log-line.is-new .message')].map((each) => each.textContent)"
     browser.until(f"{new}.some((message) => message.startsWith('Battery Level?'))")  # others may come after it
     browser.press("p")
     browser.until("document.querySelector('#log-follow').getAttribute('aria-pressed') === 'false'")
-    requests.get(f"{site.api}/m3/overwrite-check", timeout=10)
+    requests.get(f"{site.api}/m3/overwrite-check", timeout=40)
     browser.until(says("#log-follow", "new line"))
     assert "Overwrite?" not in browser.text("#log-lines")
     browser.press("p")
@@ -235,7 +235,7 @@ def test_a_template_is_sent_and_read_back_and_drift_is_shown_and_restored(
     confirm(browser)
     browser.until(says("#drift-outcome", "The meter confirmed 1 changes"), 30)
     browser.until(says("#drift-state", "as expected"), 40)
-    assert requests.get(f"{site.api}/m5/frequency-weighting", timeout=10).json()["frequency_weighting"] == "A"
+    assert requests.get(f"{site.api}/m5/frequency-weighting", timeout=40).json()["frequency_weighting"] == "A"
 
 
 def test_what_is_wrong_in_the_configuration_is_said_beside_its_field(site: RunningServer, browser: Browser) -> None:

@@ -45,7 +45,7 @@ def wall(meters: RunningEmulator, tmp_path_factory: pytest.TempPathFactory) -> I
     for meter, (unit_id, place) in zip(meters.meters, PLACES.items(), strict=True):
         running.add(unit_id, meter, monitor_enabled=True, **place)
     for unit_id, level_db in (("loud", 10.0), ("mild", 129.0)):
-        answer = requests.post(f"{running.api}/{unit_id}/limits", json=limit(level_db, level_db - 5), timeout=10)
+        answer = requests.post(f"{running.api}/{unit_id}/limits", json=limit(level_db, level_db - 5), timeout=40)
         assert answer.status_code == 200, answer.text
     yield running
     running.kill()
@@ -270,7 +270,7 @@ def test_an_empty_roster_says_why_and_leads_to_the_first_meter(
     browser.open(f"{wall.url}/")
     browser.until(f"{READY} && document.querySelector('#link').dataset.state === 'live'")
     for unit_id in PLACES:
-        assert requests.delete(f"{wall.api}/{unit_id}/config", timeout=10).status_code == 200
+        assert requests.delete(f"{wall.api}/{unit_id}/config", timeout=40).status_code == 200
     browser.until("!document.querySelector('#empty').hidden")
     assert "as soon as a meter is on the roster" in browser.text("#empty")
     assert browser.evaluate("document.querySelector('#empty a').pathname") == "/roster/add"
