@@ -185,20 +185,6 @@ TURNING = """(async () => {
 })()"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_it_and_nothing_hangs_over_the_edge(
-    wall: RunningServer, browser: Browser, scheme: str
-) -> None:
-    browser.scheme(scheme)
-    for width in (320, 1280):
-        browser.resize(width, 900)
-        browser.open(f"{wall.url}/")
-        browser.until(f"{READY} && document.querySelector('#link').dataset.state === 'live'")
-        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert browser.axe() == []
-        assert browser.csp_reports() == []
-
-
 WORST_FIRST = """(async () => {
   const { verdict, summary, worstOf } = await import('/static/js/wall-verdict.js');
   const { chosen, groups } = await import('/static/js/wall-order.js');
