@@ -22,6 +22,7 @@ def event_view(event: EventRow) -> dict[str, Any]:
         "level_name": rule.get("level_name"),
         "comparison": rule.get("comparison"),
         "threshold_db": event.threshold_db,
+        "red_threshold_db": rule.get("red_threshold_db"),
         "severity": event.severity,
         "status": event.status,
         "breach_at": timestamp_or_none(event.breach_at),

@@ -98,11 +98,17 @@ export function threshold({ comparison, threshold_db: value }) {
   return t("threshold {level} dB", values);
 }
 
+// The threshold that the level was beyond at the onset: the red one if it went so far at once.
+function passed({ comparison, threshold_db, red_threshold_db: red, onset_value: value }) {
+  const isRed = red != null && value !== null && (DOWNWARD.has(comparison) ? value < red : value > red);
+  return { comparison, threshold_db: isRed ? red : threshold_db };
+}
+
 // "LAF 72.1 dB, above 70.0 dB".
 export function sentence(event) {
   const name = levelName(event);
   if (name === null) return event.detail ?? t("the meter delivers no data");
-  const rule = threshold(event);
+  const rule = threshold(passed(event));
   return event.onset_value === null ? t("no valid {name} came; the rule is: {rule}", { name, rule }) : `${figure(event)}, ${rule}`;
 }
 

@@ -185,3 +185,21 @@ def test_an_outage_makes_no_cadence_and_a_clock_set_back_makes_nothing_live(page
         })()"""
     )
     assert found == [True, False, True, True, False, True]
+
+
+def test_an_alert_names_the_threshold_its_onset_was_beyond(page: Browser) -> None:
+    told = page.evaluate(
+        """(async () => {
+          const { sentence } = await import('/static/js/alert-words.js');
+          const event = (value, more) => ({ rule_id: 1, metric: 'lp', level_name: 'LAF', flags: [], comparison: 'above',
+            threshold_db: 70, red_threshold_db: 75, onset_value: value, ...more });
+          return [event(72), event(76), event(76, { red_threshold_db: null }),
+                  event(34, { comparison: 'below', threshold_db: 40, red_threshold_db: 35 })].map(sentence);
+        })()"""
+    )
+    assert told == [
+        "LAF 72.0 dB, above 70.0 dB",
+        "LAF 76.0 dB, above 75.0 dB",
+        "LAF 76.0 dB, above 70.0 dB",
+        "LAF 34.0 dB, below 35.0 dB",
+    ]

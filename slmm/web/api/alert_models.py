@@ -301,7 +301,8 @@ class Event(BaseModel):
     metric: str
     level_name: str | None
     comparison: str | None
-    threshold_db: float
+    threshold_db: float = Field(description="Beyond this it began; as the rule was at the onset")
+    red_threshold_db: Level = Field(description="Beyond this it turns red; null for a rule of one threshold")
     severity: str
     status: Literal["active", "cleared"]
     breach_at: str | None
