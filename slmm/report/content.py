@@ -37,7 +37,7 @@ def sheet_of(report: Report, language: str = "en") -> Sheet:
     when = _when(report, words)
     return Sheet(
         title=words("title"),
-        subject=report.unit_id,
+        subject=f"{report.place} ({report.unit_id})" if report.place else report.unit_id,
         when=when,
         footer=" · ".join((report.unit_id, when, words("made by", version=report.versions.slmm))),
         page_of=words("page", number="{number}", count="{count}"),

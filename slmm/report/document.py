@@ -126,6 +126,8 @@ class Report:
     """One unit over one day, week or month."""
 
     unit_id: str
+    place: str
+    """What people call it, and its site; may be empty."""
     reach: Reach
     until: datetime
     """The end of the span, or the present when that comes first: later times are no gap."""

@@ -48,6 +48,8 @@ class Wanted:
     limit_id: int | None = None
     """One limit; None: all that are switched on."""
     language: str = "en"
+    place: str = ""
+    """What people call the unit, and its site; empty when nobody named them."""
     is_language_asked: bool = False
     """Whether the reader named it, so that the way to other reports keeps it."""
 
@@ -88,6 +90,7 @@ class Gatherer:
         days = self._press.run(steps.days, reach, until)
         return Report(
             unit_id=unit_id,
+            place=wanted.place,
             reach=reach,
             until=until,
             labels=named or (labels,),

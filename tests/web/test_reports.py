@@ -218,3 +218,10 @@ def _session(client: FlaskClient) -> Any:
     wire = Wire(client)
     wire.trust_env = True  # type: ignore[attr-defined]
     return wire
+
+
+def test_the_head_names_unit_and_site_as_people_do(client: FlaskClient) -> None:
+    assert "<h1" in ask(client, DAY, "limited").text
+    assert "East fence" not in ask(client, DAY, "limited").text
+    client.put(f"{BASE}/limited/config", json={"name": "East fence", "site": "Ring road"})
+    assert "East fence, Ring road (limited)" in ask(client, DAY, "limited").text

@@ -19,6 +19,7 @@ from slmm.report.making import Reports
 from slmm.report.page import policy
 from slmm.report.press import Press
 from slmm.report.reach import Reach
+from slmm.storage.devices import Device
 from slmm.web import context
 from slmm.web.api.fields import Text
 from slmm.web.api.models import UnitPath
@@ -57,6 +58,11 @@ def register(app: Flask) -> None:
     app.extensions[PRESS] = Press()
 
 
+def _place(device: Device) -> str:
+    """Its name and its site, as far as it has them."""
+    return ", ".join(filter(None, (device.name, device.site)))
+
+
 def _reach(query: ReportQuery, zone: str) -> Reach:
     """The span that was asked for; raises Invalid."""
     given = {kind: text for kind in (reach.DAY, reach.WEEK, reach.MONTH) if (text := getattr(query, kind)) is not None}
@@ -85,6 +91,7 @@ def report(path: UnitPath, query: ReportQuery) -> Response:
         unit_id,
         _reach(query, history.zone(unit_id)),
         query.limit,
+        place=_place(running.roster.get(unit_id)) if is_on_roster else "",
         language=query.lang or language(),
         is_language_asked=query.lang is not None,
     )
