@@ -23,7 +23,7 @@ export class Entry {
     const state = words.state(event);
     this.root.dataset.state = state.kind;
     write(part("severity"), words.severity(event));
-    write(part("event-unit"), event.unit_id);
+    write(part("event-unit"), site.name ? `${site.name} (${event.unit_id})` : event.unit_id);
     write(part("event-rule"), words.ruleName(event));
     write(part("event-state"), state.text);
     write(part("event-sentence"), words.sentence(event));

@@ -25,6 +25,7 @@ const badge = new AlertBadge();
 const events = new Map();
 const entries = new Map();
 const zones = new Map();
+const names = new Map();
 const clocks = new Map();
 const snoozes = new Snoozes({ clockOf, ended: tell });
 let filters = readFilters();
@@ -119,7 +120,11 @@ async function reload() {
     const areThereRules = open.length + past.found.length > 0 || (await findRules(devices.map((device) => device.unit_id)));
     if (mine !== turn) return;
     zones.clear();
-    for (const device of devices) zones.set(device.unit_id, device.timezone);
+    names.clear();
+    for (const device of devices) {
+      zones.set(device.unit_id, device.timezone);
+      names.set(device.unit_id, device.name);
+    }
     clocks.clear();
     events.clear();
     hasRules = areThereRules;
@@ -175,7 +180,7 @@ function entryOf(event) {
   if (!entries.has(event.id)) entries.set(event.id, new Entry(template));
   const entry = entries.get(event.id);
   const clock = clockOf(event.unit_id);
-  entry.draw(event, { clock, isKnown: zones.has(event.unit_id) }, now.now());
+  entry.draw(event, { clock, isKnown: zones.has(event.unit_id), name: names.get(event.unit_id) }, now.now());
   const details = entry.root.querySelector("details");
   if (details && !entry.story) entry.story = new Story(details, clock);
   if (entry.story) entry.story.eventId = event.id;

@@ -53,12 +53,18 @@ function goTo(next) {
   });
 }
 
+// What people call a unit, with its id where that is another word.
+function called(id) {
+  const name = devices.find((device) => device.unit_id === id)?.name;
+  return name ? `${name} (${id})` : id;
+}
+
 function drawChoices() {
   const name = unitId();
   const units = devices.map((device) => device.unit_id);
   const options = (ids, chosen) => ids.map(([value, text]) => new Option(text, value, false, value === chosen));
-  form.elements.unit.replaceChildren(...options([...new Set([...units, name])].map((id) => [id, id]), name));
-  const others = units.filter((id) => id !== name).map((id) => [`unit:${id}`, id]);
+  form.elements.unit.replaceChildren(...options([...new Set([...units, name])].map((id) => [id, called(id)]), name));
+  const others = units.filter((id) => id !== name).map((id) => [`unit:${id}`, called(id)]);
   form.elements.also.replaceChildren(...options([["", t("nothing")], ["before", t("the time before")], ...others], query.get("also") ?? ""));
   for (const button of form.querySelectorAll("[data-span]")) button.setAttribute("aria-pressed", String(button.dataset.span === span.kind));
   const isOwn = span.kind === "own";
@@ -70,7 +76,7 @@ function drawChoices() {
   byId("after").disabled = span.until >= Date.now();
   byId("step").value = query.get("step") ?? "auto";
   byId("period").value = query.get("period") ?? "parts";
-  byId("span-title").textContent = `${name} · ${spanName(span)}`;
+  byId("span-title").textContent = `${called(name)} · ${spanName(span)}`;
 }
 
 // -- loading -------------------------------------------------------------------------------------------
