@@ -132,9 +132,12 @@ class Store:
                     connection.execute(statement)
                 _check_version(connection, self.path)
                 self._units = _units(connection)
+            self._connection = connection
         except (duckdb.Error, OSError) as error:
             raise DiskTrouble(f"the record at {self.path} cannot be opened: {error}") from error
-        self._connection = connection
+        finally:
+            if self._connection is None:
+                self._unlock()
 
     @property
     def is_open(self) -> bool:
@@ -163,6 +166,9 @@ class Store:
         if connection is not None:
             with self._writing():
                 connection.close()  # with a checkpoint
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -219,6 +219,7 @@ class Driver:
         def hear(answer: Response) -> None:
             answers.append(answer)
 
+        self.page.goto("about:blank")  # what the page before still loads is not of this one
         self.page.on("response", hear)
         self.page.goto(url)
         self.wait(script, within_s)

@@ -12,17 +12,18 @@ from slmm.settings import Settings
 from slmm.storage.database import Database
 
 
-def greenlets() -> int:
+def greenlets() -> list[greenlet]:
     gc.collect()
-    return sum(isinstance(thing, greenlet) and not thing.dead for thing in gc.get_objects())
+    return [thing for thing in gc.get_objects() if isinstance(thing, greenlet) and not thing.dead]
 
 
 def test_building_the_application_starts_and_writes_nothing(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
-    greenlets_before, threads_before = greenlets(), threading.active_count()
+    greenlets_before, threads_before = greenlets(), threading.enumerate()
     app = create_app(settings)
     assert not settings.data_dir.exists()
-    assert (greenlets(), threading.active_count()) == (greenlets_before, threads_before)
+    assert [each for each in greenlets() if each not in greenlets_before] == []
+    assert [each for each in threading.enumerate() if each not in threads_before] == []
     assert app.extensions["slmm"].is_running is False
 
 
