@@ -179,10 +179,11 @@ class CardSync:
     def tick(self) -> None:
         """Look at what is due, and begin it."""
         while self._news:
-            unit_id, run_id, why, not_before_s = self._news[0]
+            unit_id, run_id, why, not_before_s = news = self._news[0]
             with suppress(NotFound):
                 self._want(self._runs.get(unit_id, run_id), why, not_before_s)
-            self._news.popleft()
+            if self._news and self._news[0] is news:  # another look may have been at it while the database answered
+                self._news.popleft()
         for device in self._roster.all():
             self._merge.note_clock(device.unit_id)
         while self._regained:

@@ -115,7 +115,7 @@ def test_a_meter_is_taken_on_limited_too_loud_acknowledged_reported_and_shared(f
     browser.until(f"{ALERT} !== undefined", 150)
     told = browser.evaluate(f"{ALERT}.textContent")
     assert "Minute by minute" in told
-    assert "above 82.0 dB" in told, "where amber begins"
+    assert "above 85.0 dB" in told, "so loud that it is red at once"
     browser.evaluate(f"{ALERT}.focus()")
     browser.press("e")
     browser.until("document.querySelector('#remark-dialog').open")
