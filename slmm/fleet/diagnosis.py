@@ -109,6 +109,11 @@ def contact_verdict(findings: Findings) -> Verdict:
 
 
 def _lost_verdict(findings: Findings, unit: str, address: str) -> Verdict:
+    return _not_let_in(findings, unit, address) or _not_answered(findings, unit, address)
+
+
+def _not_let_in(findings: Findings, unit: str, address: str) -> Verdict | None:
+    """What is wrong before anything can be said to the meter; None when it takes the connection."""
     if findings.host == "unresolved":
         return Verdict(
             "unresolved",
@@ -135,6 +140,10 @@ def _lost_verdict(findings: Findings, unit: str, address: str) -> Verdict:
             f"{address} refuses connections, and so does FTP.",
             "Is it the right address? Is TCP switched on at the meter, and USB communication off?",
         )
+    return None
+
+
+def _not_answered(findings: Findings, unit: str, address: str) -> Verdict:
     if findings.control is Control.MUTE:
         return Verdict(
             "held_by_other",

@@ -70,6 +70,43 @@ from slmm.web.pages import (
 )
 from slmm.web.pages.blueprint import blueprint as pages
 
+_OPERATIONS = (
+    devices,
+    roster_files,
+    takeovers,
+    wall,
+    history,
+    feeds,
+    measurement,
+    cycles,
+    meter_settings,
+    setting_templates,
+    files,
+    operations,
+    diagnostics,
+    logs,
+    service_logs,
+    system,
+    system_report,
+    backups,
+    bundle,
+    accounts,
+    grants,
+    audit_log,
+    alerts,
+    incidents,
+    noise_limits,
+    backtests,
+    channels,
+    runs,
+    remarks,
+    calibrations,
+    card,
+    evidence,
+    reports,
+)
+"""Each with its ``api``, in the order in which they are described."""
+
 _PAGES = (
     admin,
     admin_system,
@@ -101,41 +138,7 @@ def register(app: OpenAPI) -> None:
     audit.register(app)
     history.register(app)
     reports.register(app)
-    for module in (
-        devices,
-        roster_files,
-        takeovers,
-        wall,
-        history,
-        feeds,
-        measurement,
-        cycles,
-        meter_settings,
-        setting_templates,
-        files,
-        operations,
-        diagnostics,
-        logs,
-        service_logs,
-        system,
-        system_report,
-        backups,
-        bundle,
-        accounts,
-        grants,
-        audit_log,
-        alerts,
-        incidents,
-        noise_limits,
-        backtests,
-        channels,
-        runs,
-        remarks,
-        calibrations,
-        card,
-        evidence,
-        reports,
-    ):
+    for module in _OPERATIONS:
         app.register_api(module.api)
     app.register_api(system.health_api)
     app.register_blueprint(pages)

@@ -59,7 +59,7 @@ def bundle() -> Response:
     now = datetime.now(UTC)
     texts = contents(runtime)
     hidden = Hidden(known_secrets(runtime))
-    packed = runtime.database.in_pool(_pack, {name: hidden.taken_out(text) for name, text in texts.items()}, now)
+    packed = runtime.database.in_pool(_pack, texts, hidden, now)
     response = Response(packed, content_type=ZIP)
     response.headers.set("Content-Disposition", "attachment", filename=f"slmm-bundle-{now:%Y%m%dT%H%M%SZ}.zip")
     response.headers["Cache-Control"] = "no-store"
@@ -70,7 +70,6 @@ def contents(runtime: Runtime) -> dict[str, str]:
     """Each file and its text."""
     entries = runtime.device_log.search(Wanted(limit=MOST_ENTRIES))
     lines = runtime.log_ring.lines()
-    packages = {f"{each.metadata['Name']}=={each.version}" for each in metadata.distributions()}
     return {
         "README.txt": ABOUT.format(entries=MOST_ENTRIES),
         "report.json": _json(report(runtime)),
@@ -81,7 +80,7 @@ def contents(runtime: Runtime) -> dict[str, str]:
         ),
         "service.log": "".join(f"{timestamp(each.at)} {each.level} {each.source}: {each.message}\n" for each in lines),
         "schema.json": _json(runtime.database.in_pool(_schema, runtime)),
-        "packages.txt": "\n".join(sorted(packages, key=str.lower)) + "\n",
+        "packages.txt": runtime.database.in_pool(_packages),
     }
 
 
@@ -153,9 +152,16 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n"
 
 
-def _pack(texts: dict[str, str], now: datetime) -> bytes:
+def _packages() -> str:
+    """What is installed, a line each; reads a file for each of them."""
+    found = {f"{each.metadata['Name']}=={each.version}" for each in metadata.distributions()}
+    return "\n".join(sorted(found, key=str.lower)) + "\n"
+
+
+def _pack(texts: dict[str, str], hidden: Hidden, now: datetime) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in texts.items():
-            archive.writestr(zipfile.ZipInfo(f"slmm/{name}", now.timetuple()[:6]), text, zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(f"slmm/{name}", now.timetuple()[:6])
+            archive.writestr(entry, hidden.taken_out(text), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
