@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from slmm.errors import Conflict, DiskFull, DiskTrouble, Invalid
 from slmm.storage.downloads import KEEP_FREE_BYTES, on_disk
@@ -75,6 +76,18 @@ def schema_of(database: Path) -> str | None:
         except sqlite3.OperationalError:
             return None
     return None if row is None else str(row[0])
+
+
+def check_database(database: Path) -> None:
+    """Read a SQLite file to its end, as SQLite understands it; raises Invalid unless it is whole, DiskTrouble."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro&immutable=1", uri=True)) as connection:
+            found = [str(row[0]) for row in connection.execute("pragma integrity_check(3)")]
+    except sqlite3.DatabaseError as error:
+        kind = DiskTrouble if isinstance(error, sqlite3.OperationalError) else Invalid
+        raise kind(f"the database {database.name} cannot be read: {error}") from error
+    if found != ["ok"]:
+        raise Invalid(f"the database {database.name} is damaged: {'; '.join(found)}")
 
 
 def write(

@@ -5,6 +5,7 @@ Blocks: for a thread.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from slmm.errors import Conflict, Invalid, NotFound, SlmmError
 from slmm.storage import archive, upgrade
 from slmm.storage.archive import Manifest
 from slmm.storage.downloads import on_disk
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "backups"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.(zip|db)")
@@ -71,6 +74,26 @@ class Backups:
             raise Invalid("name: letters, digits, '.', '_' and '-', ending in .zip", field="name")
         return self.folder / name
 
+    def newest_usable(self, part: str = archive.DATABASE, migrations: Path = upgrade.MIGRATIONS) -> Kept | None:
+        """The newest that holds *part* of the data directory and is whole; every byte is read to know it.
+
+        One whose database is newer than this version is passed over; None when nothing can be used.
+        """
+        readable = upgrade.known(migrations)
+        for kept in self.all():
+            if part not in kept.parts or kept.trouble is not None:
+                continue
+            if kept.schema is not None and kept.schema not in readable:
+                logger.warning("%s is passed over: its database has schema %s", kept.name, kept.schema)
+                continue
+            try:
+                check(self.folder / kept.name)
+            except SlmmError as error:
+                logger.warning("%s is passed over: %s", kept.name, error)
+                continue
+            return kept
+        return None
+
     def remove(self, name: str) -> None:
         """Delete one; raises NotFound, DiskTrouble."""
         path = self.place(name)
@@ -117,6 +140,14 @@ class Incoming:
         """Let go; what did not come to its end is gone."""
         self._file.close()
         self._part.unlink(missing_ok=True)
+
+
+def check(path: Path) -> None:
+    """Read a backup, or a copy made before a migration, to its end; raises Invalid, DiskTrouble."""
+    if path.suffix == ".db":
+        archive.check_database(path)
+    else:
+        archive.verify(path)
 
 
 def refuse_unusable(manifest: Manifest, migrations: Path, refuse_record: Callable[[int | None], None]) -> None:
