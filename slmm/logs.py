@@ -56,8 +56,13 @@ def note(**facts: str | None) -> Mapping[str, str]:
     return before
 
 
+def noted() -> Mapping[str, str]:
+    """What is noted at present, for a thread that works on behalf of this greenlet; see ``renote``."""
+    return _noted.get()
+
+
 def renote(before: Mapping[str, str]) -> None:
-    """Go back to what was noted before."""
+    """Go back to what was noted before, or take over what is noted elsewhere."""
     _noted.set(before)
 
 

@@ -36,9 +36,9 @@ def read_logs(path: UnitPath, query: LogsQuery) -> dict[str, Any]:
     }
 
 
-@api.route_for("delete", "/<unit_id>/logs", needs="operator", answer=ClearedAnswer, problems=UNIT_PROBLEMS)
+@api.route_for("delete", "/<unit_id>/logs", needs="admin", answer=ClearedAnswer, problems=UNIT_PROBLEMS)
 def clear_logs(path: UnitPath) -> dict[str, Any]:
-    """Forget the log of a unit."""
+    """Forget the log of a unit; it is evidence, so that only administrators may, and the audit log says who did."""
     context.device(path.unit_id)
     count = context.runtime().device_log.clear(path.unit_id)
     return {"status": "ok", "message": f"Cleared {count} log entries for {path.unit_id}", "deleted_count": count}
