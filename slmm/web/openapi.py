@@ -13,6 +13,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
+from gevent.monkey import get_original
 from pydantic import BaseModel
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
@@ -70,6 +71,8 @@ WHAT_WAS = Tag(name="history", description="What was: levels at any step, figure
 LIMITS = Tag(name="limits", description="Limits, what is judged by them, what they still allow, and trials on the past")
 """Groups of several modules."""
 
+_DESCRIPTION = "slmm.description"
+
 
 class Api(APIBlueprint):
     """Operations of one module; every route names the least role it needs."""
@@ -77,6 +80,22 @@ class Api(APIBlueprint):
     def __init__(self, name: str, summary: str, url_prefix: str = "/api/nl43", *, group: Tag | None = None) -> None:
         tag = group or Tag(name=name, description=summary)
         super().__init__(name, __name__, url_prefix=url_prefix, abp_tags=[tag])
+        self._declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+
+    def _collect_openapi_info(self, rule: str, func: Callable[..., Any], **more: Any) -> Any:
+        """What the parts of a request are read as; describing takes half a second and waits until it is asked for."""
+        self._declared.append((rule, func, more))
+        return super()._collect_openapi_info(rule, func, **{**more, "doc_ui": False})
+
+    def describe_to(self, app: OpenAPI) -> None:
+        """Add every declared operation to the description of *app*; doing so again changes nothing."""
+        for rule, func, more in self._declared:
+            super()._collect_openapi_info(rule, func, **more)
+        known = set(app.tag_names)
+        app.tags += [tag for tag in self.tags if tag.name not in known]
+        app.tag_names += [tag.name for tag in self.tags if tag.name not in known]
+        app.paths.update(self.paths)
+        app.components_schemas.update(self.components_schemas)
 
     def route_for(
         self,
@@ -176,9 +195,20 @@ STREAM_PATHS = {
 }
 
 
-def describe(app: OpenAPI) -> dict[str, Any]:
-    """The whole interface, streams included."""
-    return {**app.api_doc, "paths": {**app.api_doc["paths"], **STREAM_PATHS}}
+_describing = get_original("threading", "Lock")()  # held in pool threads, which have no hub to wait on
+
+
+def described(app: OpenAPI) -> str:
+    """The whole interface as JSON, streams included; made once, by whoever asks first, in a pool thread."""
+    with _describing:
+        if _DESCRIPTION not in app.extensions:
+            for api in app.blueprints.values():
+                if isinstance(api, Api):
+                    api.describe_to(app)
+            found = {**app.api_doc, "paths": {**app.api_doc["paths"], **STREAM_PATHS}}
+            app.extensions[_DESCRIPTION] = app.json.dumps(found)
+    text: str = app.extensions[_DESCRIPTION]
+    return text
 
 
 def _no_constant(word: str) -> NoReturn:

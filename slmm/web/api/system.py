@@ -5,8 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, cast
 
-from flask import Response, current_app, jsonify
-from flask_openapi3.openapi import OpenAPI
+from flask import Response, current_app
 
 from slmm import __version__
 from slmm.errors import NotAllowed
@@ -16,7 +15,7 @@ from slmm.web.access import caller, role, visible
 from slmm.web.api.models import AliveAnswer, DevicesHealthAnswer, HealthAnswer, SystemAnswer
 from slmm.web.api.views import device_health
 from slmm.web.metrics.exposition import CONTENT_TYPE, exposition
-from slmm.web.openapi import Api, describe
+from slmm.web.openapi import Api, described
 from slmm.web.problems import problem
 from slmm.web.readiness import CHECKS, ReadyAnswer, readiness
 
@@ -147,4 +146,6 @@ def health_devices() -> dict[str, Any]:
 @role("public")
 def openapi_json() -> Response:
     """This interface, described for machines."""
-    return jsonify(describe(cast(OpenAPI, current_app)))
+    app = cast(Any, current_app)._get_current_object()  # a thread of the pool has no current one
+    text = context.runtime().database.in_pool(described, app)
+    return Response(text, mimetype="application/json")
