@@ -127,3 +127,11 @@ class Ground(Bench):
 
 
 GroundMaker = Callable[[], Ground]
+
+
+def watch(ground: Ground, **members: object) -> int:
+    """A rule on the only limit."""
+    (limit_id,) = ground.office.limit_book.known
+    rule_id = ground.add(limit_id=limit_id, **members)
+    ground.look()
+    return rule_id

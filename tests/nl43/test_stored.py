@@ -1,64 +1,23 @@
 """What the SD card stored, read back: layouts, torn files, garbage; nothing is lost without a word."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from slmm.nl43.stored import StoredFile, StoredInterval, StoredKind, file_kind, parse_rows, read_stored, split_lines
 from slmm.nl43.stored_lines import LINE_LIMIT_BYTES, Trouble
-
-LEQ_HEADER = (
-    "Address,Start Time,Measurement Time,Leq(Main),LE(Main),Lmax(Main),Lmin(Main),LN1(Main),LN2(Main),LN3(Main),"
-    "LN4(Main),LN5(Main),Lpeak(Main),Over(Main),Under(Main)"
+from tests.nl43.stored_files import (
+    BAND_NAMES,
+    BLOCK_LINES,
+    LEQ_FILE,
+    LEQ_HEADER,
+    LP_HEADER,
+    at,
+    block,
+    leq_line,
+    lp_line,
+    text,
 )
-LP_HEADER = "Address,Start Time,Lp(Main),Leq(Main),Lmax(Main),Lmin(Main),Lpeak(Main),Over(Main),Under(Main)"
-BAND_NAMES = "12.5 Hz,16 Hz,1 kHz,20 kHz"
-
-
-def at(hour: int, minute: int, second: int, fraction: float = 0.0) -> datetime:
-    return datetime(2025, 12, 23, hour, minute, second, round(fraction * 1e6))  # noqa: DTZ001 - the meter has no zone
-
-
-def leq_line(number: int, leq: str = " 43.7") -> str:
-    starts = at(19, 41, 12) + timedelta(minutes=number - 1)
-    return (
-        f"{number:5d},{starts:%Y/%m/%d %H:%M:%S},00d 00:01:00.0,{leq}, 61.5, 44.1, 43.4, 44.2, 44.2, 43.7, 43.4, 43.3,"
-        f" 59.{number % 10},0,0"
-    )
-
-
-def lp_line(number: int, starts: datetime, time_form: str = "%Y/%m/%d %H:%M:%S") -> str:
-    return f"{number:5d},{starts:{time_form}}, 50.{number % 10}, 51.0, 52.0, 49.0, 65.0,0,0"
-
-
-def text(*lines: str, end: str = "\r\n") -> bytes:
-    return "".join(line + end for line in lines).encode()
-
-
-def block(number: int) -> list[str]:
-    starts = at(13, 40, 0) + timedelta(minutes=10 * (number - 868))
-    rows = [f"{name},  -.-, {level},  39.8,  8.0, 12.8, 16.5, 0.9," for name, level in BLOCK_LEVELS]
-    return [
-        f"Address, {number:5d}",
-        f"Start Time,{starts:%Y/%m/%d %H:%M:%S}",
-        "Measurement Time,00d 00:10:00.0",
-        f",Sub,Main,Partial Over All,{BAND_NAMES},",
-        *rows,
-        "Lpeak,  -.-, 77.7,  -.-,",
-        "Over,-,0,-,",
-        "Under,-,1,-,",
-    ]
-
-
-BLOCK_LEVELS = [
-    *(("Leq", "47.1"), ("LE", "74.9"), ("Lmax", "60.2"), ("Lmin", "31.0")),
-    *(("LN1", "52.0"), ("LN2", "50.0"), ("LN3", "44.0"), ("LN4", "38.0"), ("LN5", "36.5")),
-]
-BLOCK_LINES = list(enumerate(block(1)))
-
-LEQ_FILE = text("CSV", LEQ_HEADER, *(leq_line(number) for number in range(1, 5)))
 
 
 def reasons(stored: StoredFile) -> list[tuple[int, str]]:
@@ -342,60 +301,3 @@ def test_a_trouble_reads_as_a_sentence() -> None:
 )
 def test_the_name_tells_the_kind(path: str, kind: StoredKind | None) -> None:
     assert file_kind(path) is kind
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=400), st.sampled_from(list(StoredKind)))
-def test_no_bytes_make_it_fail(data: bytes, kind: StoredKind) -> None:
-    for chunks in ([data], [LEQ_FILE[:400], data], [text("CSV", *block(1)), data]):
-        stored = read_stored(chunks, kind)
-        assert stored.trouble_count >= len(stored.troubles)
-        assert all(row.duration_s > 0.0 for row in stored.rows)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, len(LEQ_FILE)), st.integers(0, 60), st.binary(max_size=20)), max_size=3))
-def test_damage_is_never_passed_over_in_silence(damages: list[tuple[int, int, bytes]]) -> None:
-    damaged = LEQ_FILE
-    for place, length, instead in damages:
-        damaged = damaged[:place] + instead + damaged[place + length :]
-    stored = read_stored([damaged])
-    known = read_stored([LEQ_FILE]).rows
-    addresses = {row.address for row in stored.rows}
-    if addresses < {row.address for row in known} and damaged.count(b"\n") >= LEQ_FILE.count(b"\n"):
-        assert stored.trouble_count > 0
-
-
-@pytest.mark.parametrize("letter", ["\x1c", "\x85", "\u2003", "\x0b", "²"])
-def test_odd_white_space_and_digits_do_not_make_it_fail(letter: str) -> None:
-    line = leq_line(1)
-    for place in range(40):
-        stored = read_stored([text("CSV", LEQ_HEADER, line[:place] + letter + line[place:])])
-        assert len(stored.rows) + stored.trouble_count >= 1
-
-
-@pytest.mark.parametrize("whole", [text("CSV", *block(1), *block(2), *block(3)), text("CSV", *block(1))])
-def test_a_file_of_blocks_cut_anywhere_gives_the_blocks_before_the_cut(whole: bytes) -> None:
-    rows = read_stored([whole]).rows
-    for cut in range(0, len(whole), 3):
-        found = read_stored([whole[:cut]]).rows
-        assert found == rows[: len(found)]
-        assert len(found) >= whole[:cut].count(b"Address") - 1
-
-
-FIELDS = st.sampled_from(
-    [
-        *("Address", "Start Time", "Measurement Time", "Leq(Main)", "Main", "Over(Main)", "CSV", "\0", "\ud7ff"),
-        *("2025/12/23 19:41:12", "9999/12/31 23:59:59.999999", "00d 00:01:00.0", "99d 99:99:99"),
-        *(" 43.7", " -.-", "0", "1", "-", ","),
-    ]
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(FIELDS, max_size=6).map(",".join), max_size=12).map("\n".join), st.booleans())
-def test_no_order_of_known_words_makes_it_fail(words: str, is_ended: bool) -> None:
-    stored = read_stored([words.encode() + b"\n" * is_ended])
-    assert all(row.duration_s > 0.0 for row in stored.rows)
-    for row in stored.rows:
-        assert row.starts + timedelta(seconds=0)
