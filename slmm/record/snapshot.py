@@ -29,8 +29,12 @@ from slmm.storage import archive
 
 logger = logging.getLogger(__name__)
 
-FILE, LEVELS = "record.duckdb", "levels"
-TRIES = 3
+FILE, WAL, LEVELS = "record.duckdb", "record.duckdb.wal", "levels"
+TRIES, AHEAD_TRIES = 3, 3
+HEADERS_BYTES = 12_288
+"""The first three blocks of 4096 bytes of a DuckDB file."""
+CLOCK_TICK_NS = 20_000_000
+"""Times of files are no finer than the kernel's tick, 10 ms at most."""
 LOCK_WITHIN_S, LOCK_EVERY_S = 30.0, 0.02
 _sleep = get_original("time", "sleep")  # this runs in a pool thread, which has no hub to sleep on
 
@@ -51,30 +55,35 @@ class Copied:
 def of(data_dir: Path) -> Callable[[Path, Callable[[], None]], dict[str, Any] | None]:
     """What ``archive.write`` takes the record of a data directory with."""
 
-    def snapshot(into: Path, meanwhile: Callable[[], None]) -> dict[str, Any] | None:
-        copied = take(data_dir / archive.RECORD, into, meanwhile)
+    def snapshot(into: Path, pin: Callable[[], None]) -> dict[str, Any] | None:
+        copied = take(data_dir / archive.RECORD, into, pin)
         return None if copied is None else asdict(copied)
 
     return snapshot
 
 
-def take(folder: Path, into: Path, meanwhile: Callable[[], None]) -> Copied | None:
-    """Copy the record below *folder*, and do *meanwhile* at the same instant; None where there is no record.
+def take(folder: Path, into: Path, pin: Callable[[], None]) -> Copied | None:
+    """Copy the record below *folder* as it is at one instant, and do *pin* at it; None where there is no record.
 
+    Writers wait from when the lock is held until *pin* is done: mostly for the log alone, 16 MB at most, because the
+    database itself was copied before and has not changed since. Where it has, they wait for all of it.
     Blocks: for a thread. Raises Conflict while somebody else holds the record for long, DiskTrouble.
     """
     if not (folder / FILE).is_file():
-        meanwhile()
+        pin()
         return None
     for number in range(1, TRIES + 1):
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(parents=True)
+        _link_all(folder, into, LEVELS)
+        ahead = _copy_ahead(folder / FILE, into / FILE)
         with alone(folder):
-            for name in (FILE, f"{FILE}.wal"):
-                if (folder / name).exists():
-                    shutil.copyfile(folder / name, into / name)
-            meanwhile()
-            _link_all(folder, into, LEVELS)
+            if ahead is None or _state(folder / FILE) != ahead:
+                shutil.copyfile(folder / FILE, into / FILE)
+            if (folder / WAL).exists():
+                shutil.copyfile(folder / WAL, into / WAL)
+            pin()
+        _link_all(folder, into, LEVELS)  # what came since; what went has its second name already
         try:
             copied = _completed(into)
         except duckdb.Error as error:
@@ -84,6 +93,29 @@ def take(folder: Path, into: Path, meanwhile: Callable[[], None]) -> Copied | No
         _link_all(folder, into, CARD)
         return copied
     raise DiskTrouble(f"the record at {folder / FILE} was copied {TRIES} times, and no copy can be read: {trouble}")
+
+
+def _state(database: Path) -> tuple[int, int, bytes]:
+    """Changes whenever DuckDB writes to the file: it counts its checkpoints in one of the first three blocks."""
+    with database.open("rb") as file:
+        stat = os.fstat(file.fileno())
+        return stat.st_size, stat.st_mtime_ns, file.read(HEADERS_BYTES)
+
+
+def _copy_ahead(database: Path, copy: Path) -> tuple[int, int, bytes] | None:
+    """Copy the database while it is being written, and say what it was like; None when it changed all the time.
+
+    Between checkpoints only the log grows.
+    """
+    for _ in range(AHEAD_TRIES):
+        before = _state(database)
+        if time.time_ns() - before[1] < CLOCK_TICK_NS:  # a second change may bear the same time
+            _sleep(2 * CLOCK_TICK_NS / 1e9)
+            continue
+        shutil.copyfile(database, copy)
+        if _state(database) == before:
+            return before
+    return None
 
 
 @contextmanager
@@ -108,6 +140,8 @@ def _link_all(folder: Path, into: Path, below: str) -> None:
         if path.name.startswith(".") or path.is_symlink() or not path.is_file():
             continue
         place = into / path.relative_to(folder)
+        if place.exists():
+            continue
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(path, place)

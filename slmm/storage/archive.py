@@ -5,11 +5,13 @@ Blocks: for the command line, or a thread.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sqlite3
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -30,13 +32,14 @@ READABLE = frozenset({1, 2})
 """1 had no record."""
 PIECE_BYTES = 1_048_576
 COMPANIONS = ("-wal", "-shm")
+WORKSHOP = ".backup-"
 _FOLDERS = (DOWNLOADS, RECORD)
 _PACKED_ALREADY = frozenset({".parquet", ".zip"})
 
 Progress = Callable[[str, int, int], None]
 """Told what is done (copy, pack, check or unpack), and how many bytes of how many; may raise to end it."""
 Snapshot = Callable[[Path, Callable[[], None]], Mapping[str, Any] | None]
-"""Copies the record to a folder, does the second at the same instant, and says what it holds."""
+"""Copies the record to a folder, calls the second at the instant that counts, and says what it holds."""
 
 
 def unheard(what: str, done_bytes: int, total_bytes: int) -> None:
@@ -139,27 +142,50 @@ def write(
 @contextmanager
 def _workshop(data_dir: Path) -> Iterator[Path]:
     """Where copies are made: beside the record, so that a second name for a file is enough."""
-    folder = data_dir / f".backup-{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    clear_workshops(data_dir)
+    folder = Path(tempfile.mkdtemp(prefix=WORKSHOP, dir=data_dir))
+    held = os.open(folder, os.O_RDONLY)
     try:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def clear_workshops(data_dir: Path) -> None:
+    """Remove what a backup left that was cut off; one that is at work holds its folder."""
+    for folder in data_dir.glob(f"{WORKSHOP}*"):
+        try:
+            held = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # it came to its end this moment
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(held)
 
 
 def _copy(database: Path, workshop: Path, snapshot: Snapshot | None) -> dict[str, Any] | None:
-    def copy_database() -> None:
-        copy = workshop / DATABASE
-        copy.unlink(missing_ok=True)
-        copy.touch(mode=0o600)
-        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as destination:
-            source.backup(destination)
+    copy, found = workshop / DATABASE, None
+    with closing(sqlite3.connect(database)) as source:
 
-    if snapshot is None:
-        copy_database()
-        return None
-    found = snapshot(workshop / RECORD, copy_database)
+        def pin() -> None:
+            """What is read from now on is as it is now, whoever writes: the database has a write-ahead log."""
+            source.rollback()
+            source.execute("begin")
+            source.execute("select count(*) from sqlite_master").fetchone()
+
+        if snapshot is None:
+            pin()
+        else:
+            found = snapshot(workshop / RECORD, pin)
+        copy.touch(mode=0o600)
+        with closing(sqlite3.connect(copy)) as destination:
+            source.backup(destination)
     return None if found is None else dict(found)
 
 
