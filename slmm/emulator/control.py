@@ -1,6 +1,7 @@
 """The control interface of the emulator: HTTP and JSON for tests, demos and curl.
 
 GET  /meters                       all meters with counters
+GET  /meters/0/shown/120           the display lines after the first 120, with their times
 POST /meters/0/fault               {"name": "silence", "count": 2, "value": 0, "only": "DOD?"}
 POST /meters/0/keypad              {"action": "start"}     somebody presses a key: start, stop
 POST /meters/0/quirk               {"name": "prompt", "value": "none"}
@@ -44,6 +45,8 @@ class ControlApp:
         meter = self._meters[int(parts[1])]
         if len(parts) == 2:
             return meter.describe()
+        if parts[2] == "shown":
+            return meter.shown_since(int(parts[3]))
         wish = json.loads(environ["wsgi.input"].read() or b"{}")
         match parts[2]:
             case "fault":
@@ -85,6 +88,11 @@ class EmulatorClient:
         """What one meter has seen."""
         found: dict[str, Any] = self._call(f"/meters/{index}")["counters"]
         return found
+
+    def shown_since(self, index: int, count: int) -> tuple[int, list[tuple[float, str]]]:
+        """How many display lines one meter has made, and those after the first *count* with their Unix times."""
+        found = self._call(f"/meters/{index}/shown/{count}")
+        return found["count"], [(at_s, line) for at_s, line in found["lines"]]
 
     def fault(self, index: int, name: str, *, value: float = 0.0, count: int = 1, only: str = "") -> None:
         """Make a fault happen."""

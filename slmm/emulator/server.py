@@ -60,6 +60,8 @@ class MeterServer:
         self.recent: deque[tuple[float, str]] = deque(maxlen=50)
         self.shown: deque[str] = deque(maxlen=200)
         """Display lines as they were before any fault spoiled them."""
+        self._shown_at: deque[float] = deque(maxlen=200)
+        self._shown_count = 0
         self.ftp: FtpPort | None = None
         """The server of its card, if it has one."""
         self._ftp_faults: dict[str, Any] = {}
@@ -194,6 +196,8 @@ class MeterServer:
             gevent.sleep(0.02)
         if reply.data and line.upper() == "DOD?":
             self.shown.append(reply.data)
+            self._shown_at.append(time.time())
+            self._shown_count += 1
         self.counters.not_recognised += reply.code == wire.NOT_RECOGNISED
         self._send(connection, line, self._bytes(line, reply))
         self.counters.answered += 1
@@ -338,6 +342,12 @@ class MeterServer:
             self._ftp_opening = None
         if self.ftp is not None:
             self.ftp.close()
+
+    def shown_since(self, count: int) -> dict[str, Any]:
+        """The display lines after the first *count*, each with the Unix time it was made, as far as they are held."""
+        new = max(0, min(self._shown_count - count, len(self.shown)))
+        lines = list(zip(self._shown_at, self.shown, strict=True))
+        return {"count": self._shown_count, "lines": lines[len(lines) - new :]}
 
     def describe(self) -> dict[str, Any]:
         """Everything the control interface shows of this meter."""
