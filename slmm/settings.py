@@ -30,7 +30,7 @@ OWNED_ELSEWHERE = {"SLMM_TEST_REQUIRE", "SLMM_TEST_EXAMPLES", "SLMM_TEST_STEPS",
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: the name of a folder, or a very long one
         raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Berlin") from error
     return name
 
@@ -243,10 +243,20 @@ def _environment_names() -> dict[str, str]:
     return names
 
 
+def _read_dotenv(path: Path | None) -> Mapping[str, str | None]:
+    """What .env says, nothing where there is none; raises Invalid for a file that cannot be read as text."""
+    if path is None or not path.is_file():
+        return {}
+    try:
+        return dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"settings: {path} cannot be read as UTF-8 text: {error}") from error
+
+
 def where_set(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> dict[str, str]:
     """For each setting that is not at its default the name it was given by, and where: ``environment`` or ``.env``."""
     surroundings = os.environ if environment is None else environment
-    file = dotenv_values(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    file = _read_dotenv(dotenv)
     found: dict[str, str] = {}
     names = _environment_names()
     for name in sorted(names, key=lambda name: name.startswith(PREFIX)):
@@ -275,8 +285,7 @@ def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Pat
     Raises Invalid with every mistake in one message: unknown names and values out of range.
     """
     surroundings: dict[str, str] = {}
-    if dotenv is not None and dotenv.is_file():
-        surroundings.update({k: v for k, v in dotenv_values(dotenv).items() if v is not None})
+    surroundings.update({k: v for k, v in _read_dotenv(dotenv).items() if v is not None})
     surroundings.update(os.environ if environment is None else environment)
     values: dict[str, Any] = {}
     names = _environment_names()

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 NO_WAY_BACK = "the meter could not connect back to this computer (active FTP): is there NAT or a firewall between?"
 QUIT_WITHIN_S = 2.0
+REPLY_LIMIT_LINES = 100
+"""Some servers greet with a page; none has a book to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,21 @@ def _wire(text: str) -> str:
     return text.encode().decode("latin-1")
 
 
+class _Control(ftplib.FTP):
+    """ftplib bounds a line of a reply, but not how many lines a reply may have."""
+
+    def getmultiline(self) -> str:
+        """One reply; raises ftplib.Error for one that does not end."""
+        lines = [self.getline()]
+        code, goes_on = lines[0][:3], lines[0][3:4] == "-"
+        while goes_on:
+            if len(lines) >= REPLY_LIMIT_LINES:
+                raise ftplib.Error(f"{code} and more than {REPLY_LIMIT_LINES} lines")
+            lines.append(self.getline())
+            goes_on = lines[-1][:3] != code or lines[-1][3:4] == "-"
+        return "\n".join(lines)
+
+
 class Session:
     """One login; after any error but a clean refusal it is of no more use."""
 
@@ -90,7 +107,7 @@ class Session:
         self._access = access
         self._times = times
         self.peer = f"{access.host}:{access.port}"
-        self._ftp = ftplib.FTP(timeout=times.reply_timeout_s, encoding="latin-1")
+        self._ftp = _Control(timeout=times.reply_timeout_s, encoding="latin-1")
         self._type = ""
         self._local_host = self._remote_host = ""
 
@@ -121,8 +138,8 @@ class Session:
 
     def _fit_to_show(self, reply: str) -> str:
         """One line, without the password: servers repeat what they do not understand."""
-        text = reply[3:].replace(_wire(self._access.password) or "\n", "***")
-        return reply[:3] + "".join(letter for letter in text[:120] if letter.isprintable())
+        text = reply[:3] + reply[3:].replace(_wire(self._access.password) or "\n", "***")
+        return "".join(letter for letter in text[:123] if letter.isprintable())
 
     def _refusal(self, what: str, reply: str) -> DeviceError | NotFound:
         code = reply[:3]

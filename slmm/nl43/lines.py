@@ -38,15 +38,20 @@ class LineBuffer:
             if end < 0:
                 self._searched = len(self._data)
                 if self._searched > LINE_LIMIT_BYTES:
-                    start = self.drop()[:80]
-                    raise Garbled(f"{LINE_LIMIT_BYTES} bytes came without a line end", repr(start))
+                    raise self._too_long()
                 return None
+            if end > LINE_LIMIT_BYTES:
+                raise self._too_long()
             line = bytes(self._data[:end])
             del self._data[: end + 1]
             self._searched = 0
             line = line.rstrip(b"\r").lstrip(_NOISE)
             if line.strip():
                 return line
+
+    def _too_long(self) -> Garbled:
+        """However the line was cut on the way: its length decides, not what came at once."""
+        return Garbled(f"{LINE_LIMIT_BYTES} bytes came without a line end", repr(self.drop()[:80]))
 
     def drop(self) -> bytes:
         """Throw away what is left, and tell what it was."""

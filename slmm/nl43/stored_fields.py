@@ -29,7 +29,8 @@ _QUANTITIES = {field.name.replace("_", ""): field.name for field in fields(Level
 }
 _SUB = "sub1"
 _CHANNELS = {name: name for name in CHANNELS} | {"sub": _SUB}
-_COLUMN = re.compile(r"(?P<quantity>[A-Za-z0-9, _-]+?) *(?:\( *(?P<channel>[A-Za-z0-9 ]+?) *\))?", re.ASCII)
+# One way to match only: blanks are part of either name, for a row of blanks must not be tried in every division.
+_COLUMN = re.compile(r"(?P<quantity>[A-Za-z0-9, _-]+)(?:\((?P<channel>[A-Za-z0-9 ]+)\))?", re.ASCII)
 _TIME = re.compile(r"(\d{4})[/-](\d\d?)[/-](\d\d?) +(\d\d?):(\d\d):(\d\d)(?:\.(\d{1,6}))?", re.ASCII)
 _DURATION = re.compile(r"(?:(\d{1,2})d +)?(\d{1,2}):(\d\d):(\d\d(?:\.\d{1,3})?)", re.ASCII)
 _INTERVAL = re.compile(r"(\d{1,5}(?:\.\d{1,3})?) *(ms|s|m|h)(?:ec|in|our)?", re.ASCII | re.IGNORECASE)
