@@ -13,27 +13,46 @@ from slmm import __version__
 from slmm.errors import SlmmError
 
 COMMANDS = {
-    "serve": "slmm.cli.serve:serve",
-    "demo": "slmm.cli.demo:demo",
-    "emulator": "slmm.emulator.cli:command",
-    "doctor": "slmm.cli.doctor:doctor",
-    "devices": "slmm.cli.devices:devices_group",
-    "watch": "slmm.cli.watch:watch",
-    "start": "slmm.cli.control:start",
-    "stop": "slmm.cli.control:stop",
-    "files": "slmm.cli.files:files_group",
-    "history": "slmm.cli.history:history_group",
-    "report": "slmm.cli.report:report",
-    "alerts": "slmm.cli.alerts:alerts_group",
-    "verify": "slmm.cli.verify:verify",
-    "db": "slmm.cli.database:database_group",
-    "backup": "slmm.cli.backup:backup",
-    "restore": "slmm.cli.backup:restore",
-    "import-0.4": "slmm.cli.legacy:import_legacy",
-    "user": "slmm.cli.users:user_group",
-    "token": "slmm.cli.users:token_group",
+    "serve": ("slmm.cli.serve:serve", "Serve until interrupted; migrates the database first."),
+    "demo": ("slmm.cli.demo:demo", "Serve three simulated meters, bound to loopback, until interrupted."),
+    "emulator": ("slmm.emulator.cli:command", "Run COUNT simulated NL-43 sound level meters until interrupted."),
+    "doctor": (
+        "slmm.cli.doctor:doctor",
+        "Look at machine, settings, data and service; exit code 1 when something failed, 3 with warnings.",
+    ),
+    "devices": ("slmm.cli.devices:devices_group", "The meters on the roster."),
+    "watch": ("slmm.cli.watch:watch", "Follow a meter until interrupted; comes back by itself when the stream ends."),
+    "start": ("slmm.cli.control:start", "Start a measurement; answers when the meter has confirmed it."),
+    "stop": ("slmm.cli.control:stop", "Stop the measurement."),
+    "files": ("slmm.cli.files:files_group", "Files on a meter's SD card."),
+    "history": ("slmm.cli.history:history_group", "What a meter has measured."),
+    "report": (
+        "slmm.cli.report:report",
+        "Levels, limits, exclusions, calibrations and method of a day, a week or a month.",
+    ),
+    "alerts": (
+        "slmm.cli.alerts:alerts_group",
+        "The alert events of one meter, or of all: list is meant where no command is given.",
+    ),
+    "verify": (
+        "slmm.cli.verify:verify",
+        "Hold all that is stored against the chain of evidence: 0 unchanged, 1 changed, 2 cannot be checked.",
+    ),
+    "db": ("slmm.cli.database:database_group", "The schema of the database."),
+    "backup": ("slmm.cli.backup:backup", "Back up database, key and record, also while the service runs."),
+    "restore": ("slmm.cli.backup:restore", "Put a backup in place; the service must not run."),
+    "begin-anew": (
+        "slmm.cli.anew:begin_anew",
+        "Set the database aside and begin with an empty one: no meters, rules or accounts.",
+    ),
+    "import-0.4": (
+        "slmm.cli.legacy:import_legacy",
+        "Take over the slmm.db of an SLMM 0.4.0: units, state, trail, rules, events and logs.",
+    ),
+    "user": ("slmm.cli.users:user_group", "Accounts."),
+    "token": ("slmm.cli.users:token_group", "API tokens."),
 }
-"""Where each command is; only the one that is asked for is imported, for all together take a second."""
+"""Where each command is and how its help begins; only what is asked for is imported: all take a second."""
 
 
 class LazyGroup(click.Group):
@@ -47,9 +66,20 @@ class LazyGroup(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         found: click.Command = getattr(importlib.import_module(module), name)
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help, from the texts above."""
+        names = self.list_commands(ctx)
+        limit = formatter.width - 6 - max(map(len, names))  # as click has it
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._begins(ctx, name).get_short_help_str(limit)) for name in names])
+
+    def _begins(self, ctx: click.Context, name: str) -> click.Command:
+        own = super().get_command(ctx, name)
+        return own or click.Command(name, short_help=None, help=COMMANDS[name][1])
 
 
 @click.group(cls=LazyGroup)
@@ -68,13 +98,14 @@ def config_group() -> None:
 def show_config(as_json: bool) -> None:
     """Every setting with its value, from the environment and .env."""
     from slmm import settings  # start-up time of every other command
-    from slmm.cli import store
 
     found = settings.load()
     values = found.model_dump(mode="json")
     if values["alert_heartbeat_url"]:  # its path is its password
         values["alert_heartbeat_url"] = "***"
     if values["database_url"] and not values["database_url"].startswith("sqlite"):
+        from slmm.cli import store  # and of this one without such a URL
+
         values["database_url"] = store.shown_url(found)
     if as_json:
         click.echo(json.dumps(values))
