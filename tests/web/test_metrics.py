@@ -126,7 +126,7 @@ def test_streams_queues_jobs_and_requests_are_told(client: FlaskClient, add: Cal
     client.get("/healthz")
     assert figure(client, "slmm_http_requests_total", method="GET", status="200") == before + 2, "and the one before"
     assert figure(client, "slmm_queue_rows", queue="record") == 0
-    eventually(lambda: figure(client, "slmm_job_runs_total", job="prune") >= 1)
+    eventually(lambda: figure(client, "slmm_job_runs_total", task="prune") >= 1)
     client.open("/healthz", method="INVENTED")
     assert ("slmm_http_requests_total", (("method", "OTHER"), ("status", "405"))) in figures(client)
 

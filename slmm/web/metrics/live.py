@@ -168,16 +168,16 @@ def _queues(runtime: Runtime) -> Iterator[Metric]:
 
 def _jobs(runtime: Runtime) -> Iterator[Metric]:
     jobs = runtime.schedule.jobs()
-    yield counters("slmm_job_runs_total", "Runs of a job.", ("job",), (((job.name,), job.runs) for job in jobs))
+    yield counters("slmm_job_runs_total", "Runs of a job.", ("task",), (((job.name,), job.runs) for job in jobs))
     told = "Runs of a job that failed."
-    yield counters("slmm_job_failures_total", told, ("job",), (((job.name,), job.failures) for job in jobs))
+    yield counters("slmm_job_failures_total", told, ("task",), (((job.name,), job.failures) for job in jobs))
     told = "1 when the last run of a job failed."
     failing = (((job.name,), float(job.error is not None)) for job in jobs)
-    yield gauges("slmm_job_failing", told, ("job",), failing)
+    yield gauges("slmm_job_failing", told, ("task",), failing)
     began = [((job.name,), job.last_run_at.timestamp()) for job in jobs if job.last_run_at]
-    yield gauges("slmm_job_last_run_timestamp_seconds", "When a job last began, as Unix time.", ("job",), began)
+    yield gauges("slmm_job_last_run_timestamp_seconds", "When a job last began, as Unix time.", ("task",), began)
     took = [((job.name,), job.took_s) for job in jobs if job.took_s is not None]
-    yield gauges("slmm_job_last_duration_seconds", "How long its last run took.", ("job",), took)
+    yield gauges("slmm_job_last_duration_seconds", "How long its last run took.", ("task",), took)
 
 
 def _web(web: WebTally) -> Iterator[Metric]:
