@@ -65,11 +65,16 @@ def post_worker_init(worker):
         runtime.stop()
         connections.end_reading()
 
-    gevent.spawn(stop_with_worker)
+    worker.stopping = gevent.spawn(stop_with_worker)
 
 
 def worker_exit(server, worker):
-    """Let the interpreter clear up what was set aside at the start; DuckDB complains about what it finds left over."""
+    """Wait for the runtime's end: gunicorn knows of requests only, and event streams are none any more.
+
+    Then let the interpreter clear up what was set aside at the start; DuckDB complains about what it finds left over.
+    """
     import gc
 
+    if stopping := getattr(worker, "stopping", None):
+        stopping.join(graceful_timeout)
     gc.unfreeze()

@@ -1,15 +1,11 @@
-"""The feeds of all units, who follows them, and the one place that writes to viewers.
-
-Frames go out in the order they were published, through one queue: at once while few watch,
-by the broadcaster's greenlet in slices when many do, so that the hub is never held for long.
-"""
+"""The feeds of all units and who follows them: what happens becomes a frame, and a frame goes to its viewers."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,15 +16,16 @@ from slmm import events, signals
 from slmm.errors import NotFound
 from slmm.live import encoding
 from slmm.live.audience import CONFLATING, OF_LEVELS, Audience, Channel
-from slmm.live.feed import RING_BYTES, RING_FRAMES, Feed, Frame, sse_event
+from slmm.live.delivery import Delivery
+from slmm.live.feed import RING_BYTES, RING_FRAMES, Feed
 from slmm.live.formats import Format
 from slmm.live.outlet import Outlet
 from slmm.live.viewer import NEWEST, Start, Viewer
 
 logger = logging.getLogger(__name__)
 
-SLICE_VIEWERS = 200
-"""Writes between two switches of greenlets: about 3 ms."""
+FAREWELL_S = 2.0
+"""How long a stopping hub waits for its viewers to have gone; who takes nothing is cut off at once."""
 REVOKED_RETRY_MS = 60_000
 STREAM_RETRY_MS = 30_000
 """A browser whose DRD stream was refused comes back after this time."""
@@ -42,24 +39,19 @@ class Hub:
     def __init__(
         self, heartbeat_s: float, watchers_changed: WatchersChanged | None = None, *, ring_bytes: int = RING_BYTES
     ) -> None:
-        self.boot = secrets.token_hex(4)
         self.watchers_changed = watchers_changed
-        self.frames_written = 0
         self.skipped_by_gone = 0  # frames that viewers who have left did not get
         self._addresses: Counter[str] = Counter()
         self._heartbeat_s, self._ring_bytes = heartbeat_s, ring_bytes
         self._feeds: dict[Channel, dict[str, Feed]] = {channel: {} for channel in Channel}
         self._roster = Feed("roster", conflates=False)
-        self._followers: dict[Feed, dict[Viewer, None]] = {self._roster: {}}
+        self._delivery = Delivery()
+        self._followers = self._delivery.followers
+        self._followers[self._roster] = {}
         self._viewers: dict[Viewer, Audience] = {}
         self._all_units: dict[Viewer, None] = {}
         self._watchers: dict[tuple[Channel, str], int] = {}
         self._unreachable: set[str] = set()
-        self._sequence = 0
-        self._delivered = 0
-        self._outgoing: deque[tuple[Feed, Frame]] = deque()
-        self._is_delivering = False
-        self._news = Event()
         self._greenlets: list[gevent.Greenlet] = []
 
     # -- life ---------------------------------------------------------------------------------
@@ -68,9 +60,9 @@ class Hub:
         """Listen to the signals and start the broadcaster and the heartbeat."""
         for signal, receiver in self._receivers():
             signal.connect(receiver, weak=False)
-        for run in (self._broadcast, self._beat):
+        for run in (self._delivery.broadcast, self._beat):
             greenlet = gevent.Greenlet(run)
-            greenlet.name = f"hub{run.__name__}"
+            greenlet.name = f"hub-{run.__name__.strip('_')}"
             greenlet.link_exception(lambda dead: logger.critical("greenlet %s died", dead.name))
             greenlet.start()
             self._greenlets.append(greenlet)
@@ -99,6 +91,9 @@ class Hub:
         self.close_viewers("the service is stopping")
         gevent.killall(self._greenlets)
         self._greenlets.clear()
+        ends_s = time.monotonic() + FAREWELL_S
+        while any(viewer.outlet for viewer in self._viewers) and time.monotonic() < ends_s:
+            gevent.sleep(0.01)
 
     def close_viewers(self, reason: str) -> None:
         """End every stream with a last event that says why and, spread over 1–5 s, when to come back."""
@@ -109,9 +104,7 @@ class Hub:
     def _dismiss(viewer: Viewer, payload: encoding.Payload, retry_ms: int) -> None:
         data = encoding.json_bytes(payload)
         viewer.push_urgent(viewer.form.note(data, "error", retry_ms), time.monotonic())
-        viewer.end()
-        if viewer.outlet is not None and viewer.outlet.is_blocked:
-            viewer.outlet.close()
+        viewer.hang_up()
 
     # -- viewers ------------------------------------------------------------------------------
 
@@ -145,7 +138,7 @@ class Hub:
             feeds += [self._roster] if with_roster else []
         if with_limits:
             feeds += [self._feeds[Channel.LIMITS][unit_id] for unit_id in followed]
-        viewer = Viewer(feeds, form, boot=self.boot, start=start, owner=owner, address=address)
+        viewer = Viewer(feeds, form, boot=self._delivery.boot, start=start, owner=owner, address=address)
         self._addresses[address] += 1
         viewer.last_sent_s = time.monotonic()
         for feed in feeds:
@@ -175,8 +168,19 @@ class Hub:
             self._count_watcher(audience.channel, unit_id, -1)
 
     def serve(self, viewer: Viewer, outlet: Outlet) -> None:
-        """Run a viewer on its socket until it ends."""
-        viewer.run(outlet, lambda: self._delivered)
+        """Keep a viewer in this greenlet until it ends; raises OSError when the peer goes during a write."""
+        news = Event()
+        viewer.attach(outlet, news.set)
+        while True:
+            news.clear()
+            self.catch_up(viewer)
+            if viewer.is_over:
+                return
+            news.wait()
+
+    def catch_up(self, viewer: Viewer) -> None:
+        """Bring a viewer up to date, or to its end; see ``Viewer.catch_up``."""
+        viewer.catch_up(self._delivery.delivered)
 
     def watchers(self, unit_id: str, channel: Channel = Channel.LEVELS) -> int:
         """How many viewers follow a channel of a unit; its levels by a share link too."""
@@ -191,6 +195,11 @@ class Hub:
         """End every stream that is open by a right which is no more."""
         for viewer in [viewer for viewer in self._viewers if owner and viewer.owner == owner]:
             self._dismiss(viewer, {"code": "access_ended", "detail": reason}, REVOKED_RETRY_MS)
+
+    @property
+    def frames_written(self) -> int:
+        """How many frames were handed to viewers, each counted once for every one of them."""
+        return self._delivery.frames_written
 
     def viewers(self) -> int:
         """How many streams are open."""
@@ -232,7 +241,7 @@ class Hub:
             audience = self._viewers[viewer]
             for channel in audience.channels:
                 feed = self._feeds[channel][unit_id]
-                viewer.follow(feed, boot=self.boot)
+                viewer.follow(feed, boot=self._delivery.boot)
                 self._followers[feed][viewer] = None
             self._count_watcher(audience.channel, unit_id, +1)
 
@@ -327,61 +336,13 @@ class Hub:
     # -- delivery --------------------------------------------------------------------------------
 
     def _publish(self, feed: Feed | None, payload: encoding.Payload, event: str = "") -> None:
-        if feed is None:
-            return  # the unit was removed while its last reading was on the way
-        self._sequence += 1
-        feed.issued += 1
-        data = encoding.json_bytes(payload)
-        event_id = f"{self.boot}-{self._sequence}"
-        frame = Frame(
-            sequence=self._sequence,
-            ordinal=feed.issued,
-            at_s=time.monotonic(),
-            boot=self.boot,
-            event=event,
-            sse=sse_event(data, event=event, event_id=event_id),
-        )
-        self._outgoing.append((feed, frame))
-        if self._is_delivering:
-            return
-        if len(self._outgoing) == 1 and len(self._followers.get(feed, ())) <= SLICE_VIEWERS:
-            self._deliver_next(pause=None)
-        else:
-            self._news.set()
-
-    def _deliver_next(self, pause: Callable[[], None] | None) -> None:
-        feed, frame = self._outgoing.popleft()
-        feed.append(frame)
-        self._delivered = frame.sequence
-        followers = self._followers.get(feed)
-        if not followers:
-            return
-        encoded: dict[Format, bytes] = {}
-        now_s = time.monotonic()
-        self._is_delivering = True
-        try:
-            for index, viewer in enumerate(list(followers) if pause else followers, 1):
-                data = encoded.get(viewer.form)
-                if data is None:
-                    data = encoded[viewer.form] = viewer.form.frame(frame, 0)
-                viewer.push(feed, frame, data, now_s)
-                if pause and index % SLICE_VIEWERS == 0:
-                    pause()
-            self.frames_written += len(followers)
-        finally:
-            self._is_delivering = False
-
-    def _broadcast(self) -> None:
-        while True:
-            self._news.wait()
-            self._news.clear()
-            while self._outgoing:
-                self._deliver_next(pause=lambda: gevent.sleep(0))
+        if feed is not None:  # else the unit was removed while its last reading was on the way
+            self._delivery.publish(feed, payload, event)
 
     def _beat(self) -> None:
         while True:
             gevent.sleep(min(1.0, self._heartbeat_s / 5))
-            if self._is_delivering:
+            if self._delivery.is_under_way:
                 continue  # frames are on their way; a heartbeat between two slices would tear the order
             now_s = time.monotonic()
             for viewer, audience in list(self._viewers.items()):

@@ -6,12 +6,14 @@ before anything else does; simple-websocket ignores short writes and would tear 
 
 from __future__ import annotations
 
+import _socket
 import socket
 from enum import Enum
 from typing import Any
 
 import gevent
 from gevent.lock import Semaphore
+from gevent.socket import wait_write
 
 SEND_BUFFER_BYTES = 32_768
 """Kernel buffer per viewer: about fifty frames; what does not fit is skipped, not queued."""
@@ -50,20 +52,37 @@ def tune(sock: socket.socket) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-class Outlet:
-    """The one door to a viewer's socket."""
+class BareSocket(_socket.socket):
+    """A socket for which no watchers are kept ready: it makes one when a write has to wait."""
 
-    def __init__(self, sock: Any) -> None:
+    __slots__ = ()
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Write everything, waiting in this greenlet; raises OSError when the peer is gone."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self.send(rest, flags | _DONTWAIT) :]
+            except BlockingIOError:
+                wait_write(self.fileno())
+
+
+class Outlet:
+    """The one door to a viewer's socket; bytes *first* go out before anything else."""
+
+    __slots__ = ("_rest", "_send_now", "_turn", "sock")
+
+    def __init__(self, sock: Any, first: bytes = b"") -> None:
         self.sock = sock
         # gevent's socket waits on a full buffer; the socket inside it does not.
         self._send_now = getattr(sock, "_sock", sock).send
-        self._rest = b""
+        self._rest = first
         self._turn = Semaphore()
 
     @property
     def is_blocked(self) -> bool:
-        """Whether a torn frame waits for ``finish``."""
-        return bool(self._rest)
+        """Whether a torn frame waits for ``finish``, or somebody for the socket."""
+        return bool(self._rest) or self._turn.locked()
 
     def offer(self, data: bytes) -> Offer:
         """Write now or not at all; never waits, never leaves a torn frame behind unnoticed."""

@@ -1,7 +1,7 @@
 """One viewer of one or many feeds: up to date and written to by the publisher, or catching up by cursor.
 
-``flowing`` means it has had every frame of every feed it follows; then it costs no bookkeeping.
-When its socket blocks, it remembers a cursor per feed and catches up in its own greenlet.
+``flowing`` means it has had every frame of every feed it follows; then it costs no bookkeeping and no
+greenlet. When its socket blocks, it remembers a cursor per feed, and whoever keeps it is woken to catch up.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ NEWEST = Start()
 class Viewer:
     """A subscriber; made by ``Hub.join`` and ended by ``Hub.leave``."""
 
+    __slots__ = (
+        *("form", "owner", "address", "outlet", "is_flowing", "is_over", "seen_sequence", "last_sent_s", "skipped"),
+        *("_wake", "_urgent", "_cursors", "_is_replaying"),
+    )
+
     def __init__(
         self,
         feeds: Iterable[Feed],
@@ -68,7 +73,7 @@ class Viewer:
         """Frames up to this one are not written again by the publisher."""
         self.last_sent_s = 0.0
         self.skipped = 0
-        self._wake = Event()
+        self._wake: Callable[[], None] = _nobody
         self._urgent = b""
         self._cursors: dict[Feed, int] = {}
         self._is_replaying = True
@@ -105,7 +110,7 @@ class Viewer:
     def push(self, feed: Feed, frame: Frame, data: bytes, now_s: float) -> None:
         """Called by the publisher with a frame that stands in the ring already; never waits."""
         if not self.is_flowing:
-            self._wake.set()
+            self._wake()
             return
         if frame.sequence <= self.seen_sequence or self.outlet is None:
             return
@@ -124,7 +129,7 @@ class Viewer:
         self.last_sent_s = now_s
         if not self.is_flowing or self.outlet is None:
             self._urgent = data
-            self._wake.set()
+            self._wake()
             return
         match self.outlet.offer(data):
             case Offer.KEPT:
@@ -140,19 +145,39 @@ class Viewer:
         if feed is not None:
             self._cursors[feed] = had
         self.is_flowing = False
-        self._wake.set()
+        self._wake()
 
     def end(self) -> None:
-        """Let the viewer's greenlet come to its end."""
+        """Have whoever keeps the viewer bring it to its end."""
         self.is_over = True
         self.is_flowing = False
-        self._wake.set()
+        self._wake()
 
-    def run(self, outlet: Outlet, sequence_now: Callable[[], int]) -> None:
-        """Serve a socket until the viewer ends; raises OSError when the peer goes during a write."""
-        self.outlet = outlet
+    def hang_up(self) -> None:
+        """End it without a wait for the peer, which takes nothing or has gone."""
+        self.end()
+        if self.outlet is not None and self.outlet.is_blocked:
+            self.outlet.close()
+
+    def attach(self, outlet: Outlet, wake: Callable[[], None]) -> None:
+        """Write to *outlet* from now on; *wake* is called, from any greenlet, when the viewer is behind or over.
+
+        It must not wait; what it wakes calls ``catch_up``, in a greenlet that may.
+        """
+        self.outlet, self._wake = outlet, wake
+
+    def detach(self) -> None:
+        """Nobody is woken any more."""
+        self._wake = _nobody
+
+    def catch_up(self, sequence_now: Callable[[], int]) -> None:
+        """Write to the outlet what is missing, waiting for it, until the publisher takes over or the viewer has ended.
+
+        Raises OSError when the peer goes during a write, or takes nothing for too long.
+        """
+        outlet = self.outlet
+        assert outlet is not None
         while not self.is_over:
-            self._wake.clear()
             if outlet.is_blocked:
                 outlet.finish()
             if data := self.take():
@@ -161,17 +186,23 @@ class Viewer:
             # No switch of greenlets happens between an empty take() and this.
             self.seen_sequence = sequence_now()
             self.is_flowing = True
-            self._wake.wait()
+            return
         if self._urgent:
             outlet.offer(self._urgent)
 
     def chunks(self) -> Iterator[bytes]:
         """The same for servers whose socket is out of reach: pieces for a streaming response."""
+        news = Event()
+        self._wake = news.set
         while True:
-            self._wake.clear()
+            news.clear()
             if data := self.take():
                 yield data
                 continue
             if self.is_over:
                 return
-            self._wake.wait()
+            news.wait()
+
+
+def _nobody() -> None:
+    """Stands where nobody has to be woken."""

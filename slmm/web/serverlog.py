@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -36,8 +38,29 @@ def access_facts(status: str | int, sent: int | None, environ: dict[str, Any], t
 def tell(status: str | int, sent: int | None, environ: dict[str, Any], took: timedelta) -> None:
     """A line about one request, when they are wanted."""
     if _requests.handlers:
-        facts = access_facts(status, sent, environ, took)
-        _requests.info("%(method)s %(path)s %(status)s in %(duration_s)s s", facts, extra={"facts": facts})
+        _tell(access_facts(status, sent, environ, took))
+
+
+def _tell(facts: dict[str, Any]) -> None:
+    _requests.info("%(method)s %(path)s %(status)s in %(duration_s)s s", facts, extra={"facts": facts})
+
+
+def later(status: str, environ: dict[str, Any]) -> Callable[[], None]:
+    """What tells of a request at its end, for those that last; it keeps nothing of the request but what it tells."""
+    if not _requests.handlers:
+        return _untold
+    began_s = time.monotonic()
+    facts = access_facts(status, None, environ, timedelta())
+
+    def tell_now() -> None:
+        facts["duration_s"] = round(time.monotonic() - began_s, 4)
+        _tell(facts)
+
+    return tell_now
+
+
+def _untold() -> None:
+    """Where no lines about requests are wanted."""
 
 
 class ServerLog(Logger):  # type: ignore[misc]
@@ -60,5 +83,5 @@ class ServerLog(Logger):  # type: ignore[misc]
             self.access_log.propagate = False
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """Called by gunicorn when an answer is out; of streams it does not hear, see ``tell``."""
+        """Called by gunicorn when an answer is out; of streams it does not hear, see ``later``."""
         tell(resp.status, getattr(resp, "sent", None), environ, request_time)

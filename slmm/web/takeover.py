@@ -1,28 +1,24 @@
 """Takes an event stream out of the WSGI server's hands and writes to its socket itself.
 
-Under gunicorn a view that returns ``streaming(…)`` gives its greenlet the bare socket after Flask
-is done with the request, so that the publisher can write to it without waking anybody. Elsewhere (test
-client, other servers) the same response is an ordinary generator.
+Under gunicorn a view that returns ``streaming(…)`` gives away the bare socket once Flask is done with the
+request, and the request ends: the publisher writes to the socket without waking anybody, and nothing of the
+request is kept. Elsewhere (test client, other servers, TLS) the same response is an ordinary generator.
 """
 
 from __future__ import annotations
 
-import logging
-import time
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-import gevent
 from flask import Response, request
 
 from slmm.live.hub import Hub
-from slmm.live.outlet import Outlet, tune
+from slmm.live.keeper import Keeper
+from slmm.live.outlet import BareSocket, tune
 from slmm.live.viewer import Viewer
 from slmm.web import serverlog
-
-logger = logging.getLogger(__name__)
 
 STREAM_KEY = "slmm.stream"
 SOCKET_KEY = "gunicorn.socket"
@@ -67,7 +63,8 @@ class StreamTakeover:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Pass everything through but streams on a socket of our own."""
-        if SOCKET_KEY not in environ:
+        sock = environ.get(SOCKET_KEY)
+        if sock is None or isinstance(sock, ssl.SSLSocket):
             return self._app(environ, start_response)
         head: list[Any] = []
 
@@ -81,11 +78,12 @@ class StreamTakeover:
             return result
         if hasattr(result, "close"):
             result.close()
-        began_s = time.monotonic()
-        try:
-            _run(stream, environ[SOCKET_KEY], _head_bytes(*head))
-        finally:
-            serverlog.tell(head[0], None, environ, timedelta(seconds=time.monotonic() - began_s))
+        tune(sock)
+        viewer = stream.join()
+        # What gunicorn closes now is no socket any more.
+        own = BareSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        own.setblocking(False)
+        Keeper(stream.hub, viewer, own, _head_bytes(*head) + stream.preamble, serverlog.later(head[0], environ))
         # gunicorn's async worker takes this as "the connection is done with" (flask-sock does the same).
         raise StopIteration
 
@@ -93,34 +91,3 @@ class StreamTakeover:
 def _head_bytes(status: str, headers: list[tuple[str, str]]) -> bytes:
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "Connection: close"]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def _run(stream: Stream, sock: Any, head: bytes) -> None:
-    tune(sock)
-    outlet = Outlet(sock)
-    viewer = stream.join()
-    watcher = gevent.get_hub().loop.io(sock.fileno(), 1)
-    try:
-        watcher.start(_notice_end, sock, viewer)
-        outlet.send(head + stream.preamble)
-        stream.hub.serve(viewer, outlet)
-    except OSError as error:
-        logger.debug("a viewer went away: %s", error)
-    finally:
-        watcher.stop()
-        watcher.close()
-        stream.hub.leave(viewer)
-
-
-def _notice_end(sock: Any, viewer: Viewer) -> None:
-    """The client has closed, or talks although an event stream has nothing to hear; runs in the hub."""
-    try:
-        data = getattr(sock, "_sock", sock).recv(4096)
-    except BlockingIOError:
-        return
-    except OSError:
-        data = b""
-    if not data:
-        viewer.end()
-        if viewer.outlet is not None and viewer.outlet.is_blocked:
-            viewer.outlet.close()

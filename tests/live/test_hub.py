@@ -11,7 +11,7 @@ import pytest
 
 from slmm import events, signals
 from slmm.errors import NotFound
-from slmm.live import hub as hub_module
+from slmm.live import delivery
 from slmm.live.feed import CATCH_UP_FRAMES
 from slmm.live.formats import SSE, WEBSOCKET
 from slmm.live.hub import Hub
@@ -112,7 +112,7 @@ def test_every_viewer_gets_every_frame_in_order(hub: Hub) -> None:
 
 
 def test_order_holds_when_so_many_watch_that_frames_go_out_in_slices(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "SLICE_VIEWERS", 3)
+    monkeypatch.setattr(delivery, "SLICE_VIEWERS", 3)
     many = [join(hub, ["a"]) for _ in range(10)]
     both = join(hub, ["a", "b"])
     flowing(both, *many)
