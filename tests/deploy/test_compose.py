@@ -76,3 +76,21 @@ def test_prometheus_asks_the_service_with_its_token() -> None:
     secret = scrape["authorization"]["credentials_file"].removeprefix("/run/secrets/")
     assert SERVICES["prometheus"]["secrets"] == [secret]
     assert secret in COMPOSE["secrets"]
+
+
+def test_grafana_finds_prometheus_and_the_dashboard() -> None:
+    """Grafana looks for its sources and folders below /etc/grafana/provisioning."""
+    mounts = dict(mount.split(":")[:2] for mount in SERVICES["grafana"]["volumes"])
+    places = {target: FILE.parent / source for source, target in mounts.items() if source.startswith(".")}
+    provided: dict[str, Any] = {}
+    for target, source in places.items():
+        if target.startswith("/etc/grafana/provisioning/"):
+            kind = target.split("/")[4]
+            provided[kind] = yaml.safe_load(source.read_text())
+    (source,) = provided["datasources"]["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    (folder,) = provided["dashboards"]["providers"]
+    assert [target for target in places if target.startswith(f"{folder['options']['path']}/")] == [
+        f"{folder['options']['path']}/slmm.json"
+    ]
