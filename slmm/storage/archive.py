@@ -8,9 +8,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import sqlite3
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -27,14 +29,22 @@ from slmm.storage.downloads import KEEP_FREE_BYTES, on_disk
 from slmm.storage.secrets import KEY_FILE
 
 DATABASE, DOWNLOADS, MANIFEST, RECORD = "slmm.db", "downloads", "manifest.json", "record"
-FORMAT = 2
-READABLE = frozenset({1, 2})
-"""1 had no record."""
+FORMAT = 3
+READABLE = frozenset({1, 2, 3})
+"""1 had no record, 2 did not count rows."""
 PIECE_BYTES = 1_048_576
 COMPANIONS = ("-wal", "-shm")
 WORKSHOP = ".backup-"
 _FOLDERS = (DOWNLOADS, RECORD)
 _PACKED_ALREADY = frozenset({".parquet", ".zip"})
+
+_NO_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError),
+    *(RuntimeError, KeyError, TypeError, ValueError, OverflowError),
+)
+"""What zipfile raises for bytes that are no ZIP, or a damaged one."""
+MANIFEST_LIMIT_BYTES = 64 * 1_048_576
+"""A line of some hundred bytes for each file of the record, of which there are a few a day and unit."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is done (copy, pack, check or unpack), and how many bytes of how many; may raise to end it."""
@@ -59,6 +69,8 @@ class Manifest:
     """How many rows and files the record in it has, and what of it was missing; None without a record."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Bytes of each member."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """How many rows each table of the database has; empty in backups of formats 1 and 2."""
 
     def holds(self, part: str) -> bool:
         """Whether a file or folder of the data directory is in it."""
@@ -73,12 +85,23 @@ def sha256_of(path: Path) -> str:
 
 def schema_of(database: Path) -> str | None:
     """The revision a SQLite file is at."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
         try:
             row = connection.execute("select version_num from alembic_version").fetchone()
         except sqlite3.OperationalError:
             return None
     return None if row is None else str(row[0])
+
+
+def rows_of(database: Path) -> dict[str, int]:
+    """How many rows each table of a SQLite file has."""
+    with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
+        tables = connection.execute("select name from sqlite_master where type = 'table' order by name").fetchall()
+        return {
+            name: int(connection.execute(f'select count(*) from "{name}"').fetchone()[0])
+            for (name,) in tables
+            if not name.startswith("sqlite_")
+        }
 
 
 def check_database(database: Path) -> None:
@@ -115,7 +138,7 @@ def write(
     with on_disk(f"{target} cannot be written"):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with _workshop(data_dir) as workshop:
+            with workshop_in(data_dir) as workshop:
                 progress("copy", 0, 0)
                 record = _copy(database, workshop, snapshot)
                 files = _found(workshop, data_dir, with_downloads=with_downloads)
@@ -124,8 +147,8 @@ def write(
                 part.touch(mode=0o600)  # it holds the key and every account
                 hashes = _pack(part, files, sizes, progress)
                 made_at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-                schema = schema_of(workshop / DATABASE)
-            manifest = Manifest(FORMAT, version, schema, made_at, hashes, record, sizes)
+                schema, rows = schema_of(workshop / DATABASE), rows_of(workshop / DATABASE)
+            manifest = Manifest(FORMAT, version, schema, made_at, hashes, record, sizes, rows)
             with zipfile.ZipFile(part, "a", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
                 archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
             verify(part, progress)
@@ -140,7 +163,7 @@ def write(
 
 
 @contextmanager
-def _workshop(data_dir: Path) -> Iterator[Path]:
+def workshop_in(data_dir: Path) -> Iterator[Path]:
     """Where copies are made: beside the record, so that a second name for a file is enough."""
     clear_workshops(data_dir)
     folder = Path(tempfile.mkdtemp(prefix=WORKSHOP, dir=data_dir))
@@ -241,14 +264,18 @@ def _opened(path: Path, called: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+    except _NO_ZIP as error:
         raise Invalid(f"{called} is no backup of SLMM: {error}") from error
     except OSError as error:
         raise DiskTrouble(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _manifest(archive: zipfile.ZipFile, called: str) -> Manifest:
+    if archive.getinfo(MANIFEST).file_size > MANIFEST_LIMIT_BYTES:  # it is read as one piece
+        raise Invalid(f"{called} has a manifest of more than {MANIFEST_LIMIT_BYTES} bytes")
     manifest = Manifest(**json.loads(archive.read(MANIFEST)))
+    if not isinstance(manifest.members, dict):
+        raise Invalid(f"{called} has a manifest without members")
     if manifest.format not in READABLE:
         raise Invalid(f"{called} has format {manifest.format}; this version reads up to {FORMAT}")
     return manifest

@@ -5,34 +5,25 @@ Facts about the old tables are those of its models: levels are text, times are n
 
 from __future__ import annotations
 
-import math
-import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from slmm.errors import Garbled, Invalid
-from slmm.nl43.readings import parse_level, parse_run_state
+from slmm.errors import Invalid
 from slmm.storage.models import DeviceRow, EventRow, LogRow, ReadingRow, RuleRow, StatusRow
 from slmm.web.api.models import NewDevice
-from slmm.web.context import UNIT_ID
+from slmm.web.legacy_rows import UNUSABLE, Row, event_of, instant, level, number, reason, rule_of, status_of, why
 
 BATCH = 5000
 LEAST_POLL_S, MOST_POLL_S = 30, 21_600
-METRICS = frozenset({"lp", "leq", "lmax", "lmin", "lpeak", "ln1", "ln2"})
-_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-_DAYS = re.compile(r"[0-6](,[0-6])*")
-
-Row = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -118,7 +109,7 @@ class Takeover:
     def _devices(self, kind: Kind) -> Kind:
         known = self._units()
         for row in self._rows("nl43_config"):
-            unit_id = str(row["unit_id"])
+            unit_id = str(row.get("unit_id"))
             if unit_id in known and not self._replace:
                 kind.present += 1
                 continue
@@ -130,7 +121,7 @@ class Takeover:
             try:
                 checked = NewDevice(**wanted)
             except ValidationError as error:
-                kind.skipped.append(f"{unit_id!r}: {_why(error)}")
+                kind.skipped.append(f"{unit_id!r}: {why(error)}")
                 continue
             values = {**_DEVICE_DEFAULTS, **checked.model_dump(exclude_none=True)}
             if values["ftp_password"]:
@@ -145,22 +136,22 @@ class Takeover:
         given = wanted.get("poll_interval_seconds")
         if isinstance(given, int) and not LEAST_POLL_S <= given <= MOST_POLL_S:
             fitting = min(max(given, LEAST_POLL_S), MOST_POLL_S)
-            kind.changed.append(f"{wanted['unit_id']!r}: polled every {fitting} s instead of {given} s")
+            kind.changed.append(f"{wanted.get('unit_id')!r}: polled every {fitting} s instead of {given} s")
             wanted["poll_interval_seconds"] = fitting
 
     def _statuses(self, kind: Kind) -> Kind:
         known, present = self._units(), set(self._session.scalars(select(StatusRow.unit_id)))
         for row in self._rows("nl43_status"):
-            unit_id = str(row["unit_id"])
+            unit_id = str(row.get("unit_id"))
             if unit_id in present and not self._replace:
                 kind.present += 1
                 continue
             try:
                 if unit_id not in known:
                     raise ValueError("there is no such unit")
-                self._session.merge(StatusRow(**_status(row)))
-            except (ValueError, Garbled) as error:
-                kind.skipped.append(f"{unit_id!r}: {error}")
+                self._session.merge(StatusRow(**status_of(row)))
+            except UNUSABLE as error:
+                kind.skipped.append(f"{unit_id!r}: {reason(error)}")
             else:
                 kind.taken += 1
         self._session.flush()
@@ -171,16 +162,16 @@ class Takeover:
         present: dict[str, set[datetime]] = {}
         batch: list[Row] = []
         for row in self._rows("nl43_readings"):
-            unit_id = str(row["unit_id"])
+            unit_id = str(row.get("unit_id"))
             try:
                 if unit_id not in known:
                     raise ValueError("there is no such unit")
-                at = _instant(row["timestamp"])
+                at = instant(row["timestamp"])
                 if at is None:
                     raise ValueError("it has no time")
-                levels = {name: _level(row.get(name)) for name in ("lp", "leq", "lmax", "ln1", "ln2")}
-            except (ValueError, Garbled) as error:
-                kind.skipped.append(f"{unit_id!r} at {row['timestamp']}: {error}")
+                levels = {name: level(row.get(name)) for name in ("lp", "leq", "lmax", "ln1", "ln2")}
+            except UNUSABLE as error:
+                kind.skipped.append(f"{unit_id!r} at {row.get('timestamp')}: {reason(error)}")
                 continue
             if unit_id not in present:
                 there = select(ReadingRow.timestamp).where(ReadingRow.unit_id == unit_id)
@@ -204,9 +195,9 @@ class Takeover:
         known = self._units()
         for row in self._rows("alert_rules"):
             try:
-                values = _rule(row, known)
-            except ValueError as error:
-                kind.skipped.append(f"rule {row['id']} ({row.get('name')!r}): {error}")
+                values, old_id = rule_of(row, known), int(row["id"])
+            except UNUSABLE as error:
+                kind.skipped.append(f"rule {row.get('id')} ({row.get('name')!r}): {reason(error)}")
                 continue
             same = select(RuleRow).where(
                 *(getattr(RuleRow, name) == values[name] for name in ("unit_id", "name", "metric", "created_at"))
@@ -219,21 +210,21 @@ class Takeover:
                 kind.taken += 1
             else:
                 kind.present += 1
-            self._rule_ids[int(row["id"])] = rule.id
+            self._rule_ids[old_id] = rule.id
         return kind
 
     def _events(self, kind: Kind) -> Kind:
-        rows = sorted(self._rows("alert_events"), key=lambda row: int(row["id"]))
+        rows = sorted(self._rows("alert_events"), key=lambda row: number(row.get("id")))
         # One event of a rule and unit can be open: the newest.
-        newest = {(row["rule_id"], row["unit_id"]): row["id"] for row in rows if not row.get("clear_at")}
+        newest = {(row.get("rule_id"), row.get("unit_id")): row.get("id") for row in rows if not row.get("clear_at")}
         for row in rows:
             try:
-                values = _event(row)
-            except ValueError as error:
-                kind.skipped.append(f"event {row['id']}: {error}")
+                values = event_of(row)
+            except UNUSABLE as error:
+                kind.skipped.append(f"event {row.get('id')}: {reason(error)}")
                 continue
-            values["rule_id"] = self._rule_ids.get(int(row["rule_id"]), 0)
-            is_newest = newest.get((row["rule_id"], row["unit_id"])) == row["id"]
+            values["rule_id"] = self._rule_ids.get(number(row.get("rule_id")), 0)
+            is_newest = newest.get((row.get("rule_id"), row.get("unit_id"))) == row.get("id")
             has_rule = values["rule_id"] != 0 or values["metric"] == "connectivity"
             if values["clear_at"] is None and not (is_newest and has_rule):
                 values |= {"clear_at": values["onset_at"], "status": "cleared", "end_reason": "orphaned"}
@@ -252,19 +243,23 @@ class Takeover:
         known = self._units()
         present: dict[str, set[tuple[datetime, str]]] = {}
         for row in self._rows("device_logs"):
-            unit_id, at = str(row["unit_id"]), _instant(row["timestamp"])
+            unit_id = str(row.get("unit_id"))
+            try:
+                at = instant(row.get("timestamp"))
+            except UNUSABLE:
+                at = None
             if unit_id not in known or at is None:
-                kind.skipped.append(f"entry {row['id']} of {unit_id!r}: no such unit, or no time")
+                kind.skipped.append(f"entry {row.get('id')} of {unit_id!r}: no such unit, or no time")
                 continue
             if unit_id not in present:
                 there = select(LogRow.timestamp, LogRow.message).where(LogRow.unit_id == unit_id)
                 present[unit_id] = {(found.timestamp, found.message) for found in self._session.execute(there)}
-            message = str(row["message"])
+            message = str(row.get("message"))
             if (at, message) in present[unit_id]:
                 kind.present += 1
                 continue
-            level, category = str(row["level"] or "INFO")[:10], str(row["category"] or "GENERAL")[:16]
-            self._session.add(LogRow(unit_id=unit_id, timestamp=at, level=level, category=category, message=message))
+            grade, category = str(row.get("level") or "INFO")[:10], str(row.get("category") or "GENERAL")[:16]
+            self._session.add(LogRow(unit_id=unit_id, timestamp=at, level=grade, category=category, message=message))
             kind.taken += 1
         self._session.flush()
         return kind
@@ -283,106 +278,3 @@ _DEVICE_DEFAULTS: Row = {
     "monitor_enabled": False,
     "is_active": True,
 }
-
-
-def _why(error: ValidationError) -> str:
-    """Every field and what is wrong with it; values only where they are no secret."""
-    found = []
-    for item in error.errors(include_url=False):
-        name = str(item["loc"][0])
-        shown = "" if "password" in name else f" {item.get('input')!r}"
-        found.append(f"{name}{shown}: {item['msg'].removeprefix('Value error, ')}")
-    return "; ".join(found)
-
-
-def _level(text: object) -> float | None:
-    """Text, a number, or nothing; raises Garbled for what is no level."""
-    if text is None or text == "":
-        return None
-    return parse_level(f"{text:.1f}" if isinstance(text, (int, float)) else str(text))
-
-
-def _instant(text: object) -> datetime | None:
-    """Naive text is UTC; raises ValueError."""
-    if text is None or text == "":
-        return None
-    at = datetime.fromisoformat(str(text))
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _status(row: Row) -> Row:
-    texts = ("raw_payload", "battery_level", "power_source", "sd_remaining_mb", "sd_free_ratio", "last_error")
-    counter = str(row.get("counter") or "").strip()
-    return {
-        "unit_id": row["unit_id"],
-        "measurement_state": parse_run_state(str(row.get("measurement_state") or "")),
-        "counter": int(counter) if counter.isdigit() else None,
-        **{name: _level(row.get(name)) for name in ("lp", "leq", "lmax", "lmin", "lpeak", "ln1", "ln2")},
-        **{name: row.get(name) for name in texts},
-        "is_reachable": None if row.get("is_reachable") is None else bool(row["is_reachable"]),
-        "consecutive_failures": int(row.get("consecutive_failures") or 0),
-        **{
-            name: _instant(row.get(name))
-            for name in ("last_seen", "measurement_start_time", "last_poll_attempt", "last_success")
-        },
-    }
-
-
-def _rule(row: Row, units: set[str]) -> Row:
-    """A rule as it may be; raises ValueError."""
-    if row["unit_id"] not in units:
-        raise ValueError(f"there is no unit {row['unit_id']!r}")
-    if row["metric"] not in METRICS:
-        raise ValueError(f"metric {row['metric']!r} is none of {', '.join(sorted(METRICS))}")
-    if row["comparison"] not in ("above", "below"):
-        raise ValueError(f"comparison {row['comparison']!r} is neither above nor below")
-    threshold = float(row["threshold_db"])
-    if not math.isfinite(threshold):
-        raise ValueError(f"threshold_db {threshold} is no level")
-    for name in ("schedule_start", "schedule_end"):
-        if row.get(name) and not _TIME_OF_DAY.fullmatch(row[name]):
-            raise ValueError(f"{name} {row[name]!r} is no time of day such as 22:00")
-    days = str(row.get("schedule_days") or "").replace(" ", "").strip(",")
-    if days and not _DAYS.fullmatch(days):
-        raise ValueError(f"schedule_days {days!r} are no days 0–6")
-    return {
-        "unit_id": row["unit_id"],
-        "name": str(row["name"])[:128],
-        "metric": row["metric"],
-        "comparison": row["comparison"],
-        "threshold_db": threshold,
-        "duration_s": max(0, int(row["duration_s"] or 0)),
-        "clear_margin_db": max(0.0, float(row["clear_margin_db"] or 0.0)),
-        "cooldown_s": max(0, int(row["cooldown_s"] or 0)),
-        "schedule_start": row.get("schedule_start") or None,
-        "schedule_end": row.get("schedule_end") or None,
-        "schedule_days": days or None,
-        "channels": str(row["channels"] or "log")[:255],
-        "recipients": row.get("recipients"),
-        "enabled": bool(row["enabled"]),
-        "created_at": _instant(row.get("created_at")) or datetime.now(UTC),
-    }
-
-
-def _event(row: Row) -> Row:
-    """An event as it was; those of units that are gone stay too. Raises ValueError."""
-    if not UNIT_ID.fullmatch(str(row["unit_id"])):
-        raise ValueError(f"{row['unit_id']!r} is no name of a unit")
-    onset_at = _instant(row["onset_at"])
-    if onset_at is None:
-        raise ValueError("it has no onset")
-    by, name = row.get("acknowledged_by"), row.get("rule_name")
-    return {
-        "unit_id": row["unit_id"],
-        "rule_name": str(name)[:128] if name is not None else None,
-        "metric": str(row["metric"])[:32],
-        "threshold_db": float(row["threshold_db"]),
-        "onset_at": onset_at,
-        "onset_value": row.get("onset_value"),
-        "peak_value": row.get("peak_value"),
-        "clear_at": _instant(row.get("clear_at")),
-        "status": "cleared" if row.get("clear_at") else str(row.get("status") or "active")[:16],
-        "acknowledged_at": _instant(row.get("acknowledged_at")),
-        "acknowledged_by": str(by)[:128] if by is not None else None,
-        "notes": row.get("notes"),
-    }
