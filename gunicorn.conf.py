@@ -37,6 +37,7 @@ def post_worker_init(worker):
     import gevent
 
     from slmm import logs
+    from slmm.errors import SlmmError
     from slmm.web.connections import OpenConnections
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -52,6 +53,9 @@ def post_worker_init(worker):
     runtime = worker.wsgi.extensions["slmm"]
     try:
         runtime.start()
+    except SlmmError as error:  # a sentence that says what to do
+        worker.log.error("SLMM cannot start: %s", error)
+        raise SystemExit(3) from error
     except Exception as error:
         worker.log.exception("SLMM cannot start: %s", error)
         raise SystemExit(3) from error  # gunicorn gives up instead of starting the worker again

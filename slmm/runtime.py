@@ -6,20 +6,17 @@ begins to read meters. Called by gunicorn's hooks, by the command line and by te
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
-from typing import IO
 from zoneinfo import ZoneInfo
 
 from slmm.alerts.backtest import BackTester
 from slmm.alerts.limitwatch import LimitWatch
 from slmm.alerts.office import AlertOffice
 from slmm.alerts.unit import Demand
-from slmm.errors import Conflict, Standby
+from slmm.errors import Standby
 from slmm.fleet.cardfetch import CardFetch
 from slmm.fleet.cardsync import CardSync
 from slmm.fleet.collection import Collector
@@ -44,10 +41,11 @@ from slmm.record.office import SETTLE, RecordOffice
 from slmm.record.runs import Runs
 from slmm.schedule import Schedule
 from slmm.settings import Settings
-from slmm.storage import restore, retention, upgrade
+from slmm.storage import recovery, restore, retention, upgrade
 from slmm.storage.accounts import Accounts
 from slmm.storage.audit import AuditLog
 from slmm.storage.board import StatusBoard
+from slmm.storage.broken import Broken, everything
 from slmm.storage.calibrations import CalibrationBook
 from slmm.storage.database import Database
 from slmm.storage.devicelog import DeviceLog
@@ -55,6 +53,7 @@ from slmm.storage.devices import Roster
 from slmm.storage.downloads import PARTIAL_KEPT, Downloads
 from slmm.storage.fingerprints import Fingerprints
 from slmm.storage.grants import Shares, Tokens
+from slmm.storage.ownership import Ownership
 from slmm.storage.recorder import Recorder
 from slmm.storage.remarks import RemarkBook
 from slmm.storage.secrets import KEY_FILE, SecretBox
@@ -71,6 +70,7 @@ MINUTES_EVERY_S = 2
 LIMITS_EVERY_S = 2
 MOVE_EVERY_S = 900
 SEAL_EVERY_S = 30
+BROKEN_EVERY_S = 5
 RECHECK_EVERY_S = 10
 """How soon a stream ends whose right was taken by another process."""
 
@@ -186,9 +186,11 @@ class Runtime:
         self.setup_code: str | None = None
         """What the first account is made with; None when there is one, or none is needed."""
         self._secret_box: SecretBox | None = None
-        self._lock: IO[str] | None = None
+        self.ownership = Ownership(settings.data_dir)
         self.log_ring = LogRing()
         self.hub_lag = HubLag()
+        self.broken: list[Broken] = []
+        """What was damaged and set aside, until somebody deletes it."""
         self.schedule = Schedule()
         self.pruned: tuple[datetime, dict[str, int]] | None = None
         """When what is older than its retention was last removed, and how much of each."""
@@ -224,9 +226,9 @@ class Runtime:
     def start(self) -> None:
         """Own the data directory, migrate, restore, then read meters."""
         self.log_ring.begin()
-        self.settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._take_lock()
+        self.ownership.take()
         self.database.in_pool(restore.put_in_place, self.settings.data_dir)
+        self.database.in_pool(self._mend_database)
         self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")
         self._secret_box = self.database.in_pool(SecretBox.open, self.settings.data_dir / KEY_FILE)
         self.roster.load(self._secret_box)
@@ -273,7 +275,7 @@ class Runtime:
         self.device_log.stop()
         self.fingerprints.stop()
         self.database.close()
-        self._release_lock()
+        self.ownership.release()
         logger.info("stopped in %.1f s", time.monotonic() - began_s)
         self.log_ring.end()
 
@@ -341,34 +343,21 @@ class Runtime:
         add("seal files", self.evidence.catch_up, MOVE_EVERY_S, at_once=True)
         if self.settings.alert_heartbeat_url:
             add("heartbeat", self.alerts.beat, self.settings.alert_heartbeat_s, at_once=True)
+        add("look at what was set aside", self._look_at_broken, BROKEN_EVERY_S, at_once=True)
         add("end revoked streams", self.end_revoked_streams, RECHECK_EVERY_S)
 
-    def _take_lock(self) -> None:
-        """One process owns the meters of a data directory; the kernel frees the lock if it dies."""
-        path = self.settings.data_dir / "runtime.lock"
-        lock = open(path, "a+", encoding="ascii")  # noqa: SIM115 - held open for the life of the runtime
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            lock.close()
-            raise Conflict(f"another SLMM (process {holder}) already reads the meters of {path.parent}") from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        self._lock = lock
+    def _mend_database(self) -> None:
+        """A damaged database must not be migrated, nor anything be believed that it says."""
+        file = recovery.file_of(self.database.engine)
+        if file is not None:
+            within_s = recovery.AFTER_CRASH_S if self.ownership.was_cut_off else recovery.AFTER_CLEAN_STOP_S
+            recovery.mend(file, self.settings.data_dir, MIGRATIONS, within_s)
+
+    def _look_at_broken(self) -> None:
+        file = recovery.file_of(self.database.engine)
+        tops = {self.settings.data_dir.resolve(), *([] if file is None else [file.parent.resolve()])}
+        self.broken = self.database.in_pool(everything, *tops)
 
     def owns_data(self) -> bool:
-        """Whether the lock is ours and is still that of the data directory; asks the disk."""
-        try:
-            return self._lock is not None and os.path.samestat(
-                os.fstat(self._lock.fileno()), os.stat(self.settings.data_dir / "runtime.lock")
-            )
-        except (OSError, ValueError):
-            return False
-
-    def _release_lock(self) -> None:
-        if self._lock:
-            self._lock.close()
-            self._lock = None
+        """Whether the data directory is still ours; asks the disk."""
+        return self.ownership.holds()

@@ -16,7 +16,7 @@ from slmm.cli import store
 from slmm.cli.client import bound_url, default_url
 from slmm.cli.output import json_option, show_json
 from slmm.settings import Settings
-from slmm.storage import restore
+from slmm.storage import recovery, restore
 from slmm.storage import upgrade as schema
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -49,6 +49,14 @@ def gunicorn(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(_command(), env=dict(environment))
 
 
+def _refuse_unusable(settings: Settings) -> None:
+    """A database that cannot be used is told here, in one sentence; a damaged one with a backup is for the start."""
+    file = recovery.file_of(settings.sqlalchemy_url)
+    if file is None or not recovery.is_to_be_mended(file, settings.data_dir, schema.MIGRATIONS):
+        with store.opened(settings, is_migrated=False) as database:
+            schema.current(database.engine)
+
+
 @click.command()
 @json_option
 def serve(as_json: bool) -> None:
@@ -56,7 +64,6 @@ def serve(as_json: bool) -> None:
     settings = settings_module.load()
     store.refuse_if_held(settings.data_dir)
     if restore.pending(settings.data_dir) is None:  # what waits for the start may cure what is wrong with it
-        with store.opened(settings, is_migrated=False) as database:
-            schema.current(database.engine)  # a database that cannot be used is told here, in one sentence
+        _refuse_unusable(settings)
     show_json(place(settings)) if as_json else announce(settings)
     os.execv(sys.executable, _command())

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from slmm.errors import Conflict, Invalid, SlmmError
 from slmm.settings import Settings
+from slmm.storage import recovery
 from slmm.storage import upgrade as schema
 from slmm.storage.database import Database
 from slmm.storage.upgrade import MIGRATIONS
@@ -74,10 +75,20 @@ def opened(settings: Settings, *, is_migrated: bool = True) -> Iterator[Database
         database = Database.open(settings.sqlalchemy_url)
         try:
             if is_migrated:
+                _refuse_lost(settings)
                 schema.upgrade(database.engine, MIGRATIONS, settings.data_dir / "backups")
             yield database
         finally:
             database.close()
+
+
+def _refuse_lost(settings: Settings) -> None:
+    """A command must not begin a new database where one was lost."""
+    file = recovery.file_of(settings.sqlalchemy_url)
+    if file is not None and (why := recovery.lost(file, settings.data_dir)):
+        raise DatabaseTrouble(
+            f"{file} cannot be used: {why}; start the service, which restores it, or run: slmm restore"
+        )
 
 
 def holder(data_dir: Path) -> Holder | None:

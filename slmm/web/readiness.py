@@ -37,6 +37,7 @@ class ReadyAnswer(BaseModel):
 
     status: str = "ready"
     checks: list[str] = Field(description="What was looked at")
+    warnings: list[str] = Field([], description="Files that were found damaged, and what took their place")
 
 
 class Readiness:

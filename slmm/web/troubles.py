@@ -28,7 +28,7 @@ def _trouble(severity: str, sentence: str, cure: str) -> Trouble:
 
 def of(runtime: Runtime, report: dict[str, Any]) -> list[Trouble]:
     """Everything that is wrong or will be; empty when all is well."""
-    found = _of_writing(runtime)
+    found = _of_broken(runtime) + _of_writing(runtime)
     found += _of_disk(report["forecast"])
     if runtime.fleet.is_standby:
         found.append(
@@ -57,6 +57,17 @@ def of(runtime: Runtime, report: dict[str, Any]) -> list[Trouble]:
                 )
             )
     return found + _of_backups(runtime, report)
+
+
+def _of_broken(runtime: Runtime) -> list[Trouble]:
+    return [
+        _trouble(
+            "error",
+            translated("{what} was damaged ({why}): {outcome}", what=each.what, why=each.why, outcome=each.outcome),
+            translated("Look at what is missing; then delete or move away the folder {aside}.", aside=each.aside),
+        )
+        for each in runtime.broken
+    ]
 
 
 def _of_writing(runtime: Runtime) -> list[Trouble]:

@@ -82,8 +82,10 @@ def health() -> dict[str, Any]:
         problems.append("standby: no meter is read")
     alert_problems = runtime.alerts.problems()
     record_problems = runtime.record.problems()
-    problems += record_problems + alert_problems
-    state = "degraded" if runtime.recorder.last_error or record_problems or alert_problems else "ok"
+    broken_files = [each.sentence for each in runtime.broken]
+    problems += record_problems + alert_problems + broken_files
+    is_troubled = runtime.recorder.last_error or record_problems or alert_problems or broken_files
+    state = "degraded" if is_troubled else "ok"
     return {
         "status": state if runtime.is_running else "starting",
         "service": "slmm",
@@ -110,7 +112,8 @@ def readyz() -> dict[str, Any] | Response:
     """
     reasons = readiness().reasons()
     if not reasons:
-        return {"status": "ready", "checks": list(CHECKS)}
+        warnings = [each.sentence for each in context.runtime().broken]
+        return {"status": "ready", "checks": list(CHECKS), "warnings": warnings}
     found = [{"field": check, "message": reason} for check, reason in reasons.items()]
     response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", "; ".join(reasons.values()), errors=found)
     response.headers["Retry-After"] = "5"
