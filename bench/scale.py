@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,7 +84,7 @@ def swarm(meters: int, processes: int) -> Iterator[list[RunningEmulator]]:
 def seed(directory: Path, meters: Sequence[Address], rules: int) -> None:
     """Roster and rules, as they would have been entered; over HTTP it would take minutes."""
     data = directory / "data"
-    data.mkdir(parents=True)
+    data.mkdir(parents=True, exist_ok=True)
     settings = settings_module.load({}, None, data_dir=data)
     database = Database.open(settings.sqlalchemy_url)
     database.in_pool(upgrade.upgrade, database.engine, MIGRATIONS, data / "backups")
@@ -120,13 +120,13 @@ def followers(port: int, path: str, units: int, count: int) -> Iterator[subproce
             process.kill()
 
 
-def phase(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
-    """What the followers see for so long."""
+def phase(process: subprocess.Popen[str], work: Callable[[], None]) -> dict[str, Any]:
+    """What the followers see while *work* is done."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("begin\n")
     process.stdin.flush()
-    gevent.sleep(seconds)
+    work()
     process.stdin.write("end\n")
     process.stdin.flush()
     found: dict[str, Any] = json.loads(process.stdout.readline())
@@ -136,7 +136,7 @@ def phase(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
 def watched(pid: int, process: subprocess.Popen[str], seconds: float) -> Figures:
     """Followers and a server for so long."""
     before_s, began_s = machine.cpu_s(pid), time.monotonic()
-    found = phase(process, seconds)
+    found = phase(process, lambda: gevent.sleep(seconds))
     core = (machine.cpu_s(pid) - before_s) / (time.monotonic() - began_s)
     gaps_s = [gap / 1000 for gap in found["gaps_ms"]]
     return Figures(
