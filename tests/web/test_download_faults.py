@@ -1,6 +1,10 @@
-"""A hundred faults on the way from a card: no corrupt file is kept, none lands outside, the feed goes on."""
+"""Faults on the way from a card: no corrupt file is kept, none lands outside, the feed goes on.
+
+Three of each of ten kinds; SLMM_TEST_EXAMPLES=100 brings ten of each.
+"""
 
 import hashlib
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,10 +24,11 @@ from tests.web.test_files import kept_files
 
 FILES = {f"/NL-43/Auto_0001/Auto_Lp_01/NL_0001_SLM_Lp _0001_000{number}.rnd": number * 70_000 for number in range(1, 5)}
 BACK_WITHIN_S = 10.0
+FAULTS = int(os.environ.get("SLMM_TEST_EXAMPLES", "30"))
 
 
 def faults(seed: int) -> dict[str, Any]:
-    """One of the ways in which a transfer goes wrong; by turns, so that a hundred seeds bring each ten times."""
+    """One of the ways in which a transfer goes wrong; by turns, so that ten seeds bring each once."""
     random_ = random.Random(seed)
     after = random_.randrange(0, 250_000)
     once_or_often = random_.choice([1, 2, 1_000])
@@ -62,7 +67,7 @@ def client(make_settings: Callable[..., Settings]) -> Iterator[FlaskClient]:
 
 
 @pytest.mark.deadline(600)
-def test_a_hundred_faults_leave_no_corrupt_file_and_none_outside(
+def test_faults_of_all_kinds_leave_no_corrupt_file_and_none_outside(
     client: FlaskClient, add: Callable[..., str], fast_emulator: RunningEmulator, tmp_path: Path
 ) -> None:
     contents = {name: random.Random(name).randbytes(size) for name, size in FILES.items()}
@@ -76,7 +81,7 @@ def test_a_hundred_faults_leave_no_corrupt_file_and_none_outside(
     before = everything_but(downloads, tmp_path)
     outcomes: dict[int, int] = {}
 
-    for seed in range(100):
+    for seed in range(FAULTS):
         unit_id = f"m{seed}"
         with running_ftp_meter(tmp_path / "meter", **faults(seed)) as meter:
             add(fast_emulator.meters[seed % 3], unit_id, ftp_enabled=True, ftp_port=meter.port, monitor_enabled=True)
@@ -99,8 +104,8 @@ def test_a_hundred_faults_leave_no_corrupt_file_and_none_outside(
         gevent.sleep(0)
 
     assert everything_but(downloads, tmp_path) - before <= {downloads}
-    assert outcomes.get(200, 0) >= 40, f"what can be gone on with is gone on with: {outcomes}"
-    assert outcomes[502] >= 10, f"what cannot be cured is told: {outcomes}"
+    assert outcomes.get(200, 0) >= 0.4 * FAULTS, f"what can be gone on with is gone on with: {outcomes}"
+    assert outcomes[502] >= 0.1 * FAULTS, f"what cannot be cured is told: {outcomes}"
 
 
 def everything_but(downloads: Path, top: Path) -> set[Path]:

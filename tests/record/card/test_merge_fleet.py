@@ -1,9 +1,10 @@
-"""A day of twenty meters: live levels with outages, cards fetched now and then, clocks that are off, a DST night.
+"""A day of many meters: live levels with outages, cards fetched now and then, clocks that are off, a DST night.
 
 What the cards hold has to be on record, each interval once, at its place and with its source; the levels are the truth.
-With Lp each 10 s, for time's sake; ``SLMM_TEST_STEPS`` times as often when it is set, so 10 for each second:
+Of eight meters with Lp each 10 s, for time's sake; of ``SLMM_TEST_EXAMPLES`` meters and ``SLMM_TEST_STEPS`` times as
+often when they are set, so 20 of them and 10 for each second:
 
-    SLMM_TEST_STEPS=10 python -m pytest tests/record/card/test_merge_fleet.py
+    SLMM_TEST_EXAMPLES=20 SLMM_TEST_STEPS=10 python -m pytest tests/record/card/test_merge_fleet.py
 """
 
 import os
@@ -22,7 +23,8 @@ from slmm.settings import Settings
 from tests.record.card.bench import Bench, a_bench
 from tests.record.card.cards import Meter, Run, wandering
 
-METERS = 20
+METERS = int(os.environ.get("SLMM_TEST_EXAMPLES", "8"))
+"""Seven have everything once that can happen to one."""
 DAY_S = 86_400
 BEGIN = datetime(2026, 10, 24, 18, tzinfo=UTC)
 """In the night that follows the clocks of Berlin go back."""
@@ -133,7 +135,7 @@ def bring(bench: Bench, site: Site) -> None:
 
 
 @pytest.mark.deadline(600.0)
-def test_a_day_of_twenty_meters_is_what_their_cards_hold(bench: Bench) -> None:
+def test_a_day_of_many_meters_is_what_their_cards_hold(bench: Bench) -> None:
     sites = [Site(number) for number in range(METERS)]
     filled = 0
     for site in sites:
