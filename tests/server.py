@@ -155,6 +155,12 @@ class EventStream:
                 data: dict[str, Any] = event["data"]
                 return data
 
+    def rest(self) -> Iterator[dict[str, Any]]:
+        """The events up to the end of the stream, which the service has to bring about."""
+        with suppress(EOFError):
+            while True:
+                yield self.next()
+
     def close(self) -> None:
         """Go away."""
         self.sock.close()

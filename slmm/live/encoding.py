@@ -83,6 +83,31 @@ def streamed_payload(streamed: events.StreamedLevels) -> Payload:
     return payload
 
 
+def stream_second_payload(streamed: events.StreamedLevels) -> Payload:
+    """A live frame between two readings of a meter whose 100 ms stream is followed: the level now, and nothing older.
+
+    The stream's other figures are those of 100 ms, and the display's go on without us: they are null until the next
+    reading, and ``from_stream`` says why.
+    """
+    reading = events.Reading(
+        unit_id=streamed.unit_id,
+        at=streamed.at,
+        main=events.Levels(lp=streamed.main.lp),
+        raw=streamed.raw,
+        run_state=streamed.run_state,
+        measurement_started_at=streamed.measurement_started_at,
+        counter=streamed.counter,
+    )
+    return {**reading_payload(reading), "from_stream": True}
+
+
+def shared_stream_second_payload(streamed: events.StreamedLevels) -> Payload:
+    """The same for somebody with a share link: without the meter's own line."""
+    payload = stream_second_payload(streamed)
+    del payload["raw_payload"]
+    return payload
+
+
 def operation_payload(change: events.OperationChange) -> Payload:
     """Progress of a long operation, as the REST interface shows it too."""
     return {**asdict(change), "at": timestamp(change.at)}

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 import gevent
@@ -30,6 +31,9 @@ REVOKED_RETRY_MS = 60_000
 STREAM_RETRY_MS = 30_000
 """A browser whose DRD stream was refused comes back after this time."""
 
+LEVEL_EVERY = timedelta(seconds=1)
+"""Between two frames of levels made of a 100 ms stream."""
+
 WatchersChanged = Callable[[Channel, str, int], None]
 
 
@@ -52,6 +56,7 @@ class Hub:
         self._all_units: dict[Viewer, None] = {}
         self._watchers: dict[tuple[Channel, str], int] = {}
         self._unreachable: set[str] = set()
+        self._levels_at: dict[str, datetime] = {}
         self._greenlets: list[gevent.Greenlet] = []
 
     # -- life ---------------------------------------------------------------------------------
@@ -256,12 +261,14 @@ class Hub:
                     viewer.unfollow(feed)
             self._watchers.pop((channel, unit_id), None)
         self._unreachable.discard(unit_id)
+        self._levels_at.pop(unit_id, None)
 
     # -- what arrives ----------------------------------------------------------------------------
 
     def on_reading(self, sender: str, event: events.Reading) -> None:
         """Receiver of ``reading_taken``."""
         self._unreachable.discard(event.unit_id)
+        self._levels_at[event.unit_id] = event.at
         self._publish(self._feed(Channel.LEVELS, event.unit_id), encoding.reading_payload(event))
         self._share(event.unit_id, encoding.shared_reading_payload, event)
 
@@ -274,8 +281,14 @@ class Hub:
         return self._feeds[channel].get(unit_id)
 
     def on_streamed(self, sender: str, event: events.StreamedLevels) -> None:
-        """Receiver of ``levels_streamed``."""
+        """Receiver of ``levels_streamed``; those who follow readings, which are few meanwhile, get a level a second."""
         self._publish(self._feed(Channel.STREAM, event.unit_id), encoding.streamed_payload(event))
+        last_at = self._levels_at.get(event.unit_id)
+        if last_at is not None and timedelta(0) <= event.at - last_at < LEVEL_EVERY:
+            return
+        self._levels_at[event.unit_id] = event.at
+        self._publish(self._feed(Channel.LEVELS, event.unit_id), encoding.stream_second_payload(event))
+        self._share(event.unit_id, encoding.shared_stream_second_payload, event)
 
     def on_stream_ended(self, sender: str, event: events.StreamEnd) -> None:
         """Receiver of ``stream_ended``: who followed it is told why and let go."""

@@ -85,19 +85,22 @@ class Outlet:
         return bool(self._rest) or self._turn.locked()
 
     def offer(self, data: bytes) -> Offer:
-        """Write now or not at all; never waits, never leaves a torn frame behind unnoticed."""
-        if self._rest or self._turn.locked():
+        """Write now or not at all, after what is left over; never waits, never leaves a torn frame unnoticed."""
+        if self._turn.locked():
             return Offer.REFUSED
+        left = len(self._rest)
+        data = self._rest + data
         try:
             written = self._send_now(data, _DONTWAIT)
         except BlockingIOError:
             return Offer.REFUSED
         except OSError:
             return Offer.GONE
-        if written == len(data):
-            return Offer.SENT
+        if written < left:
+            self._rest = self._rest[written:]
+            return Offer.REFUSED
         self._rest = data[written:]
-        return Offer.KEPT
+        return Offer.KEPT if self._rest else Offer.SENT
 
     def send(self, data: bytes) -> int:
         """Write everything, waiting in this greenlet; raises OSError when the peer is gone or too slow."""
@@ -111,8 +114,10 @@ class Outlet:
         """Write what a full socket left over."""
         self.send(b"")
 
-    def close(self) -> None:
-        """End both directions, which also wakes whoever waits on the socket."""
+    def give_up(self) -> None:
+        """End both directions if somebody waits for the socket: the wait ends with an OSError."""
+        if not self._turn.locked():
+            return
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -156,8 +156,8 @@ class Viewer:
     def hang_up(self) -> None:
         """End it without a wait for the peer, which takes nothing or has gone."""
         self.end()
-        if self.outlet is not None and self.outlet.is_blocked:
-            self.outlet.close()
+        if self.outlet is not None:
+            self.outlet.give_up()
 
     def attach(self, outlet: Outlet, wake: Callable[[], None]) -> None:
         """Write to *outlet* from now on; *wake* is called, from any greenlet, when the viewer is behind or over.

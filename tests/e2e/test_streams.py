@@ -1,9 +1,12 @@
 """Event streams and WebSockets of a real gunicorn over real meters."""
 
 import json
+import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from statistics import median
 from typing import Any
 
@@ -13,6 +16,7 @@ import requests
 from simple_websocket import Client, ConnectionClosed
 
 from slmm.emulator.process import RunningEmulator, running_emulator
+from tests.conftest import eventually
 from tests.server import EventStream, RunningServer, event_stream
 
 Start = Callable[..., RunningServer]
@@ -148,6 +152,32 @@ def test_a_viewer_that_left_is_noticed_and_its_meter_left_alone(watched: Running
     with gevent.Timeout(2):
         while watched.get("/_monitor/status")["data"]["u1"]["subscribers"]:
             gevent.sleep(0.05)
+
+
+def open_sockets(pid: int) -> int:
+    """How many sockets a process has open."""
+    found = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # a file that was closed a moment ago
+            found += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+    return found
+
+
+def test_nothing_is_kept_of_viewers_who_have_left(watched: RunningServer) -> None:
+    path = "/api/nl43/u2/monitor/events"
+    with event_stream(watched, path) as first:
+        first.frame()
+        before = open_sockets(watched.worker_pid)
+        crowd = [EventStream(watched, path) for _ in range(200)]
+        assert all(stream.frame()["unit_id"] == "u2" for stream in crowd)
+        assert watched.get("/_monitor/status")["data"]["u2"]["subscribers"] == 201
+        for index, stream in enumerate(crowd):
+            if index % 2:  # every other one by RST
+                stream.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.close()
+        eventually(lambda: open_sockets(watched.worker_pid) <= before)
+        assert watched.get("/_monitor/status")["data"]["u2"]["subscribers"] == 1
+        assert first.frame()["feed_status"] == "ok"
 
 
 def test_silence_brings_heartbeats(server: Start) -> None:
