@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": ("slmm.cli.serve:serve", "Serve until interrupted; migrates the database first."),
     "demo": ("slmm.cli.demo:demo", "Serve three simulated meters, bound to loopback, until interrupted."),
     "emulator": ("slmm.emulator.cli:command", "Run COUNT simulated NL-43 sound level meters until interrupted."),
+    "soak": ("slmm.cli.soak:soak", "Break everything on purpose and count what is lost."),
     "doctor": (
         "slmm.cli.doctor:doctor",
         "Look at machine, settings, data and service; exit code 1 when something failed, 3 with warnings.",

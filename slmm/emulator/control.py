@@ -1,6 +1,7 @@
 """The control interface of the emulator: HTTP and JSON for tests, demos and curl.
 
 GET  /meters                       all meters with counters
+GET  /meters/0/faults              how often each fault has spoiled a reply
 GET  /meters/0/shown/120           the display lines after the first 120, with their times
 POST /meters/0/fault               {"name": "silence", "count": 2, "value": 0, "only": "DOD?"}
 POST /meters/0/keypad              {"action": "start"}     somebody presses a key: start, stop
@@ -45,6 +46,8 @@ class ControlApp:
         meter = self._meters[int(parts[1])]
         if len(parts) == 2:
             return meter.describe()
+        if parts[2] == "faults":
+            return meter.faults.happened
         if parts[2] == "shown":
             return meter.shown_since(int(parts[3]))
         wish = json.loads(environ["wsgi.input"].read() or b"{}")
@@ -87,6 +90,11 @@ class EmulatorClient:
     def counters(self, index: int) -> dict[str, Any]:
         """What one meter has seen."""
         found: dict[str, Any] = self._call(f"/meters/{index}")["counters"]
+        return found
+
+    def faults_happened(self, index: int) -> dict[str, int]:
+        """How often each fault has happened at one meter."""
+        found: dict[str, int] = self._call(f"/meters/{index}/faults")
         return found
 
     def shown_since(self, index: int, count: int) -> tuple[int, list[tuple[float, str]]]:

@@ -1,0 +1,161 @@
+"""What the service says of itself, what the system says of it, and what its meters counted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+import requests
+
+from slmm.soak.proxy import Proxy
+from slmm.soak.service import Service, histogram_percentile, metric_sum
+from slmm.soak.slope import Slope, theil_sen
+
+SAMPLE_S = 2.0
+
+
+@dataclass(slots=True)
+class Life:
+    """One life of the service, from start to kill or end; times are monotonic, in s."""
+
+    began_s: float
+    memory: list[tuple[float, float]] = field(default_factory=list)
+    """Time and MiB."""
+    files: list[tuple[float, int]] = field(default_factory=list)
+
+    def slope_mib_h(self, warm_up_s: float) -> Slope | None:
+        """Growth of memory in MiB an hour of real time, after the warm-up."""
+        return theil_sen([((at_s - self.began_s) / 3600.0, mib) for at_s, mib in self._warm(warm_up_s)])
+
+    def _warm(self, warm_up_s: float) -> list[tuple[float, float]]:
+        return [point for point in self.memory if point[0] - self.began_s >= warm_up_s]
+
+    @property
+    def lasts_s(self) -> float:
+        """How long it was looked at."""
+        return self.memory[-1][0] - self.began_s if self.memory else 0.0
+
+
+class Sampler:
+    """Looks at memory and open files of the service every few seconds."""
+
+    def __init__(self, service: Service) -> None:
+        self.lives = [Life(time.monotonic())]
+        self._service = service
+
+    def new_life(self) -> None:
+        """The service has been killed."""
+        self.lives.append(Life(time.monotonic()))
+
+    @property
+    def longest(self) -> Life:
+        """The life that tells most about growth."""
+        return max(self.lives, key=lambda life: life.lasts_s)
+
+    def run(self) -> None:
+        """Until killed."""
+        while True:
+            mib, files = self._service.memory_mib(), self._service.open_files()
+            life, now_s = self.lives[-1], time.monotonic()
+            if mib is not None and files is not None:
+                life.memory.append((now_s, mib))
+                life.files.append((now_s, files))
+            gevent.sleep(SAMPLE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Counters of one meter and its proxy at the begin of a life."""
+
+    accepted: int
+    commands: int
+    forwarded: int
+    received: int
+    answered: int
+
+
+def baseline(proxy: Proxy, meter: dict[str, Any]) -> Baseline:
+    """As they stand now."""
+    seen, counters = proxy.counters, meter["counters"]
+    return Baseline(seen.accepted, seen.commands, seen.forwarded, counters["received"], counters["answered"])
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One thing that both sides counted in the last life."""
+
+    what: str
+    service: float
+    others: float
+    is_equal: bool
+
+
+def compare_counters(
+    links: dict[str, dict[str, Any]],
+    metrics: list[tuple[str, dict[str, str], float]],
+    before: dict[str, Baseline],
+    after: dict[str, Baseline],
+) -> list[Count]:
+    """Commands, replies and connections as the service, the proxies and the meters counted them in the last life.
+
+    A reply that came too late, garbled or not at all is one the meter counts and the service does not: it counts that
+    exchange as timed out, garbled or lost instead, so the difference must lie within those.
+    """
+
+    def of_links(*names: str) -> float:
+        return float(sum(row[name] for row in links.values() for name in names))
+
+    def of_others(name: str) -> float:
+        return float(sum(getattr(after[unit_id], name) - getattr(before[unit_id], name) for unit_id in links))
+
+    commands, replies, failed = of_links("commands"), of_links("replies"), of_links("timeouts", "garbled", "lost")
+    seen, through, received, answered, accepted = (
+        of_others(name) for name in ("commands", "forwarded", "received", "answered", "accepted")
+    )
+    unreachable = metric_sum(metrics, "slmm_command_results_total", result="unreachable")
+    results = metric_sum(metrics, "slmm_command_results_total") - unreachable
+    opened = metric_sum(metrics, "slmm_connections_opened_total")
+    ended = replies + failed
+    return [
+        Count("commands: sent, and seen by the proxies", commands, seen, commands == seen),
+        Count("commands: let through, and received by the meters", through, received, through == received),
+        Count("connections: opened, and accepted by the proxies", opened, accepted, opened == accepted),
+        Count("exchanges: by result in /metrics, and by link", results, ended, results == ended),
+        Count("commands, and what became of each", commands, ended, 0 <= ended - commands <= of_links("lost")),
+        Count("replies: got, and sent by the meters", replies, answered, 0 <= answered - replies <= failed),
+    ]
+
+
+def at_rest(service: Service) -> dict[str, dict[str, Any]]:
+    """The links of the service while it holds no connection and no command is under way."""
+    service.post("/_system/standby")
+    gevent.sleep(1.5)
+    rows = service.get("/_connections/status")["data"]["connections"]
+    return {row["unit_id"]: row for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the service was in its last life."""
+
+    hub_lag_p99_s: float | None
+    cpu_s: float
+    recorded: float
+    dropped: float
+    """Rows of the record that were never written."""
+
+
+def load_of(service: Service) -> Load | None:
+    """From /metrics; None when it cannot be asked."""
+    try:
+        metrics = service.metrics()
+    except requests.RequestException:
+        return None
+    return Load(
+        histogram_percentile(metrics, "slmm_hub_lag_seconds", 99),
+        metric_sum(metrics, "process_cpu_seconds_total"),
+        metric_sum(metrics, "slmm_record_frames_total"),
+        metric_sum(metrics, "slmm_queue_dropped_total"),
+    )
