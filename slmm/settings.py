@@ -70,6 +70,12 @@ def _also(name: str) -> AliasChoices:
     return AliasChoices(PREFIX + name, name)
 
 
+def _time_of_day(text: str) -> str:
+    if text and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError(f"{text!r} is no time of day, such as 03:10; empty for never")
+    return text
+
+
 def _rates(text: str) -> str:
     one = r"\s*[1-9]\d{0,8} per (second|minute|hour|day)\s*"
     if text and not re.fullmatch(f"{one}(;{one})*", text):
@@ -151,7 +157,7 @@ class Settings(BaseSettings):
     ftp_settle_s: Seconds = 10.0
     """Pause between FTP off and on at the end of a cycle, in s."""
 
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    timezone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] = "UTC"
     cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(_exact_origins)] = ()
     auth: Literal["auto", "on", "off"] = "auto"
     """Whether a login is asked for; auto: on any bind but loopback."""
@@ -183,6 +189,14 @@ class Settings(BaseSettings):
     """How long minutes are kept, in days; 0 for ever."""
     record_memory_mb: int = Field(512, ge=64, le=1_048_576)
     """Most memory the historian's database may take, in MB."""
+    backup_at: Annotated[str, AfterValidator(_time_of_day)] = "03:10"
+    """When a backup is made by itself every day, in the zone of sites; empty for never."""
+    backup_keep: int = Field(7, ge=1, le=1000)
+    """How many of those are kept."""
+    backup_record_days: int = Field(7, ge=0, le=366)
+    """Every how many days what was measured is in it, where the disk has room; 0 for never."""
+    backup_to: Annotated[Path | None, BeforeValidator(lambda given: given or None)] = None
+    """A folder on another machine's disk, such as a mounted share, to which each of them is copied."""
     max_streams: int = Field(12_000, ge=1, le=100_000)
     """Most event streams and WebSockets at a time."""
     max_streams_per_address: int = Field(200, ge=1, le=100_000)

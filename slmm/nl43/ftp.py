@@ -138,7 +138,8 @@ class Session:
 
     def _fit_to_show(self, reply: str) -> str:
         """One line, without the password: servers repeat what they do not understand."""
-        text = reply[:3] + reply[3:].replace(_wire(self._access.password) or "\n", "***")
+        code = reply[:3] if reply[:3].isdigit() else ""
+        text = code + reply[len(code) :].replace(_wire(self._access.password) or "\n", "***")
         return "".join(letter for letter in text[:123] if letter.isprintable())
 
     def _refusal(self, what: str, reply: str) -> DeviceError | NotFound:
