@@ -1,7 +1,9 @@
 """The 100 ms stream: one at the meter, any number of viewers, interrupted cleanly, ended with SUB."""
 
+import itertools
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import gevent
@@ -19,9 +21,11 @@ from tests.conftest import eventually
 from tests.fleet.conftest import Heard, add, watch
 
 
-def follow(runtime: Runtime, unit_id: str = "m0") -> tuple[Viewer, list[dict[str, Any]], gevent.Greenlet]:
-    """A viewer of the stream and the frames it gets."""
-    viewer = runtime.hub.join([unit_id], SSE, channel=Channel.STREAM)
+def follow(
+    runtime: Runtime, unit_id: str = "m0", channel: Channel = Channel.STREAM
+) -> tuple[Viewer, list[dict[str, Any]], gevent.Greenlet]:
+    """A viewer of the stream, or of another channel, and the frames it gets."""
+    viewer = runtime.hub.join([unit_id], SSE, channel=channel)
     frames: list[dict[str, Any]] = []
 
     def read() -> None:
@@ -127,6 +131,34 @@ def test_readings_go_on_beside_the_stream_at_the_idle_cadence(
     eventually(lambda: len(frames) >= 20 and len(heard.readings) >= 3)
     assert len(frames) > 3 * len(heard.readings)
     leave(runtime, viewer, watcher)
+
+
+def test_who_follows_readings_gets_a_level_a_second_beside_the_stream(
+    start_runtime: Callable[..., Runtime], fast_emulator: RunningEmulator, heard: Heard
+) -> None:
+    runtime = start_runtime(monitor_idle_poll_interval=60.0)
+    add(runtime, fast_emulator)
+    viewer, frames, _ = follow(runtime)
+    eventually(lambda: len(frames) >= 5)
+    watcher, levels, _ = follow(runtime, channel=Channel.LEVELS)
+    guest, shared, _ = follow(runtime, channel=Channel.SHARED)
+    readings_before = len(heard.readings)
+    eventually(lambda: sum("from_stream" in level for level in levels) >= 4)
+    between = [level for level in levels if "from_stream" in level]
+    streamed = {(frame["timestamp"], frame["counter"], frame["lp"]) for frame in frames}
+    for level in between:
+        assert (level["timestamp"], level["counter"], level["lp"]) in streamed
+        assert [name for name in ("leq", "le", "lmax", "lmin", "lpeak", "ln1", "over") if level[name] is not None] == []
+    times = [datetime.fromisoformat(level["timestamp"]) for level in between]
+    spacings = [(after - before).total_seconds() for before, after in itertools.pairwise(times)]
+    assert all(spacing >= 1.0 for spacing in spacings), spacings
+    assert len(heard.readings) - readings_before <= 1, "no reading was made of them for record and rules"
+    reading = runtime.board.status("m0").reading
+    assert reading is not None
+    assert reading.main.leq is not None, "what was last displayed stays on the board"
+    eventually(lambda: shared and "from_stream" in shared[-1])
+    assert "raw_payload" not in shared[-1]
+    leave(runtime, viewer, watcher, guest)
 
 
 def test_a_stream_that_breaks_is_told_once_and_comes_back(
