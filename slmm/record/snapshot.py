@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 from gevent.monkey import get_original
 
-from slmm.errors import Conflict, DiskTrouble
+from slmm.errors import Conflict, DiskTrouble, Invalid
 from slmm.record.card.originals import FOLDER as CARD
 from slmm.record.partitions import Partition
 from slmm.record.store import LOCK, SCHEMA_VERSION
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 FILE, WAL, LEVELS = "record.duckdb", "record.duckdb.wal", "levels"
 TRIES, AHEAD_TRIES = 3, 3
+FILES_AT_ONCE = 500
 HEADERS_BYTES = 12_288
 """The first three blocks of 4096 bytes of a DuckDB file."""
 CLOCK_TICK_NS = 20_000_000
@@ -160,11 +161,56 @@ def _completed(into: Path) -> Copied:
         found = set((into / LEVELS).rglob("*.parquet"))
         for stray in found - known:
             stray.unlink()
-        counts = [_number(connection, f"select count(*) from {table}") for table in ("frames", "settled", "minutes")]
+        frames, minutes = _counts(connection)
         schema = _number(connection, "select max(version) from schema_version")
         connection.execute("checkpoint")
     missing = sorted(path.relative_to(into).as_posix() for path in known - found)
-    return Copied(schema, counts[0] + counts[1], counts[2], len(known & found), tuple(missing))
+    return Copied(schema, frames, minutes, len(known & found), tuple(missing))
+
+
+def check(record: Path, told: Mapping[str, Any]) -> None:
+    """Open a restored record and compare it with its manifest: rows of the database, and of each file of a past day.
+
+    Raises Invalid for what is not as it was.
+    """
+    config: dict[str, Any] = {"threads": 1, "memory_limit": "256MB", "autoinstall_known_extensions": False}
+    try:
+        with duckdb.connect(str(record / FILE), read_only=True, config=config) as connection:
+            counts = [
+                _number(connection, f"select count(*) from {table}") for table in ("frames", "settled", "minutes")
+            ]
+            if (counts[0] + counts[1], counts[2]) != (told["frames"], told["minutes"]):
+                raise Invalid(
+                    f"its record has {counts[0] + counts[1]} readings and {counts[2]} minutes, "
+                    f"not {told['frames']} and {told['minutes']} as its manifest says"
+                )
+            rows = connection.execute("select kind, unit_id, day, part, row_count from partitions").fetchall()
+            parts = [Partition(*row) for row in rows]
+            present = [each for each in parts if each.below(record / LEVELS).is_file()]
+            if len(present) != told["files"]:
+                raise Invalid(f"there are {len(present)} files of past days in it, not {told['files']}")
+            for start in range(0, len(present), FILES_AT_ONCE):
+                _check_files(connection, record / LEVELS, present[start : start + FILES_AT_ONCE])
+    except (duckdb.Error, OSError) as error:
+        raise Invalid(f"its record cannot be opened: {error}") from error
+
+
+def _check_files(connection: duckdb.DuckDBPyConnection, top: Path, parts: Sequence[Partition]) -> None:
+    expected = {str(each.below(top)): each.rows for each in parts}
+    found = connection.execute("select file_name, num_rows from parquet_file_metadata(?)", [list(expected)]).fetchall()
+    for name, rows in found:
+        if rows != expected[name]:
+            raise Invalid(f"{Path(name).name} has {rows} rows, not {expected[name]}")
+    if len(found) != len(expected):
+        raise Invalid(f"{len(expected) - len(found)} files of past days cannot be read")
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Readings and minutes that are not in files."""
+    frames, settled, minutes = (
+        _number(connection, f"select count(*) from {table}") for table in ("frames", "settled", "minutes")
+    )
+    return frames + settled, minutes
 
 
 def _number(connection: duckdb.DuckDBPyConnection, question: str) -> int:

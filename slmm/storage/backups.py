@@ -8,22 +8,26 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from slmm.errors import Conflict, Invalid, NotFound, SlmmError
-from slmm.storage import archive, upgrade
+from slmm.errors import Conflict, DiskTrouble, Invalid, NotFound, SlmmError
+from slmm.storage import archive, proof, upgrade
 from slmm.storage.archive import Manifest
 from slmm.storage.downloads import on_disk
+from slmm.storage.proof import Proof
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "backups"
+RECORDS_KEPT = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.(zip|db)")
+SCHEDULED = re.compile(r"slmm-nightly-\d{8}T\d{6}Z\.zip")
 _MIGRATION = re.compile(r"slmm-\d{8}T\d{6}\.\d+Z-(?P<schema>\w+)\.db")
 
 
@@ -43,24 +47,36 @@ class Kept:
     missing: tuple[str, ...]
     """Files of the record that were not there when it was made."""
     trouble: str | None
-    """Why it cannot be used; None when it looks well."""
+    """Why it cannot be used; None when it looks well, or was restored without trouble."""
+    proof: Proof | None = None
+    """What came of restoring it to a place of its own; None when nobody has tried."""
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it was made by itself, and goes by itself."""
+        return SCHEDULED.fullmatch(self.name) is not None
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether it has been restored, and was whole."""
+        return self.proof is not None and self.proof.error is None
 
 
-def new_name(now: datetime) -> str:
+def new_name(now: datetime, *, is_scheduled: bool = False) -> str:
     """What a backup made now is called."""
-    return f"slmm-backup-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.zip"
+    return f"slmm-{'nightly' if is_scheduled else 'backup'}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.zip"
 
 
 class Backups:
     """What is kept in one folder."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.folder = data_dir / FOLDER
+    def __init__(self, data_dir: Path, folder: Path | None = None) -> None:
+        self.folder = folder or data_dir / FOLDER
 
     def all(self) -> list[Kept]:
         """Every backup, the newest first."""
         found = [path for path in self.folder.glob("*") if NAME.fullmatch(path.name) and path.is_file()]
-        return sorted((_kept(path) for path in found), key=lambda each: each.made_at, reverse=True)
+        return sorted((_kept(path) for path in found), key=_age, reverse=True)
 
     def place(self, name: str) -> Path:
         """Where a backup of that name is; raises Invalid, NotFound."""
@@ -99,6 +115,7 @@ class Backups:
         path = self.place(name)
         with on_disk(f"{name} cannot be deleted"):
             path.unlink()
+            proof.forget(path)
 
     def incoming(self, name: str) -> Incoming:
         """Room for a backup that comes from elsewhere; raises Invalid, Conflict."""
@@ -150,6 +167,54 @@ def check(path: Path) -> None:
         archive.verify(path)
 
 
+def surplus(found: Sequence[Kept], keep: int) -> list[Kept]:
+    """Which of those made by themselves can go, when the newest *keep* that can be used are enough.
+
+    The newest that was restored stays in any case, with the record and without, and so do two with the record.
+    """
+    scheduled = sorted((each for each in found if each.is_scheduled), key=_age, reverse=True)
+    usable = [each for each in scheduled if each.trouble is None]
+    with_record = [each for each in usable if archive.RECORD in each.parts]
+    proved = [each for each in usable if each.is_proved]
+    proved_with_record = [each for each in with_record if each.is_proved]
+    staying = {
+        each.name for each in (*usable[:keep], *with_record[:RECORDS_KEPT], *proved[:1], *proved_with_record[:1])
+    }
+    return [
+        each
+        for each in scheduled
+        if each.name not in staying and (each.trouble is None or (usable and _age(each) < _age(usable[0])))
+    ]
+
+
+def _age(kept: Kept) -> tuple[datetime, str]:
+    return kept.made_at, kept.name
+
+
+def copy_to(path: Path, folder: Path) -> None:
+    """Copy a backup to another place and read it there again; raises DiskFull, DiskTrouble.
+
+    The folder must be there: a share that is not mounted is an error, and not a new folder on our own disk.
+    """
+    if not folder.is_dir():
+        raise DiskTrouble(f"{folder} is not there; is it mounted?")
+    part = folder / f".{path.name}.part"
+    with on_disk(f"{path.name} cannot be copied to {folder}"):
+        archive.refuse_a_full_disk(folder, path.stat().st_size)
+        try:
+            part.touch(mode=0o600)
+            shutil.copyfile(path, part)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # what is read next comes from the disk
+            if archive.sha256_of(part) != archive.sha256_of(path):
+                raise DiskTrouble(f"{path.name} has changed on its way to {folder}")
+            part.replace(folder / path.name)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
 def refuse_unusable(manifest: Manifest, migrations: Path, refuse_record: Callable[[int | None], None]) -> None:
     """Raise Conflict for a backup that this version cannot read: its database or its record is newer."""
     if not manifest.holds(archive.DATABASE):
@@ -163,6 +228,13 @@ def refuse_unusable(manifest: Manifest, migrations: Path, refuse_record: Callabl
 
 
 def _kept(path: Path) -> Kept:
+    found, tried = _described(path), proof.proof_of(path)
+    if tried is not None and found.trouble is None:
+        found = replace(found, trouble=tried.error)
+    return replace(found, proof=tried)
+
+
+def _described(path: Path) -> Kept:
     stat = path.stat()
     made_at = datetime.fromtimestamp(stat.st_mtime, UTC)
     if path.suffix == ".db":
