@@ -79,6 +79,7 @@ export class UnitStore {
     this.clock = clock;
     this.mostPoints = mostPoints;
     this.frame = null;
+    this.display = null;
     this.labels = null;
     this.isActive = true;
     this.isRemoved = false;
@@ -98,7 +99,10 @@ export class UnitStore {
     this.labels = entry.status.labels;
     this.isReachable = entry.status.is_reachable;
     this.reason = entry.status.last_error ?? "";
-    if (!this.frame && entry.status.last_seen) this.frame = { ...entry.status, timestamp: entry.status.last_seen };
+    if (!entry.status.last_seen) return;
+    const shown = { ...entry.status, timestamp: entry.status.last_seen };
+    this.frame ??= shown;
+    this.display ??= shown;
   }
 
   status(event) {
@@ -144,6 +148,7 @@ export class UnitStore {
     this.isReachable = true;
     this.reason = "";
     this.frame = frame;
+    if (!frame.from_stream) this.display = frame;
     this.clearTrailFrom(at);
     if (this.lastLive && !isAfterOutage) {
       const spacing = at - this.lastLive;
@@ -194,8 +199,17 @@ export class UnitStore {
     return this.frame ? (this.clock.now() - Date.parse(this.frame.timestamp)) / 1000 : Infinity;
   }
 
+  // What the meter last displayed of its run. While somebody follows its 100 ms stream, frames between two readings
+  // carry the level alone, and these figures are older than that.
+  figuresAgeS() {
+    return this.display ? (this.clock.now() - Date.parse(this.display.timestamp)) / 1000 : Infinity;
+  }
+
   view() {
     const ageS = this.ageS();
+    const figuresAgeS = this.figuresAgeS();
+    const oldS = Math.max(LEAST_STALE_S, 3 * this.cadenceS + 0.5);
+    const blankS = Math.max(BLANK_AFTER_S, 3 * this.cadenceS + 0.5);
     return {
       isRemoved: this.isRemoved,
       isActive: this.isActive,
@@ -203,8 +217,11 @@ export class UnitStore {
       reason: this.reason,
       hasReading: this.frame !== null,
       ageS,
-      isStale: ageS > Math.max(LEAST_STALE_S, 3 * this.cadenceS + 0.5) || ageS < -AHEAD_S,
-      isBlank: ageS > Math.max(BLANK_AFTER_S, 3 * this.cadenceS + 0.5),
+      isStale: ageS > oldS || ageS < -AHEAD_S,
+      isBlank: ageS > blankS,
+      figuresAgeS,
+      areFiguresOld: figuresAgeS > oldS || figuresAgeS < -AHEAD_S,
+      figures: figuresAgeS > blankS ? {} : this.display,
     };
   }
 }

@@ -33,7 +33,12 @@ export class UnitFigures {
   draw(view, lead, nowMs) {
     const frame = view.isBlank ? {} : (this.store.frame ?? {});
     const { measurement_state: state, measurement_start_time: startedAt } = this.store.frame ?? {};
-    this.drawLead(view.isBlank ? null : lead, frame, format.period(state, startedAt, nowMs));
+    const { figures } = view;
+    const isLate = view.areFiguresOld && !view.isStale && view.figures.leq != null;
+    const old = isLate ? `, ${t("{age} old", { age: format.age(view.figuresAgeS) })}` : "";
+    this.drawLead(view.isBlank ? null : lead, figures, format.period(state, startedAt, nowMs) + old);
+    byId("lead").classList.toggle("is-stale", isLate && !lead);
+    byId("run-figures").classList.toggle("is-stale", isLate);
     const names = format.labels(this.store.labels);
     const isKnown = Boolean(this.store.labels?.frequency_weighting);
     format.writeLabel(byId("lp-label"), names.lp, isKnown);
@@ -41,16 +46,16 @@ export class UnitFigures {
     write(byId("age"), view.hasReading ? t("{age} old", { age: format.age(view.ageS) }) : t("no reading yet"));
     for (const { name, term, value } of this.cells) {
       format.writeLabel(term, names[name], isKnown);
-      write(value, frame[name] == null ? "–" : `${format.level(frame[name])} dB`);
+      write(value, figures[name] == null ? "–" : `${format.level(figures[name])} dB`);
     }
     const base = names.lp[1] === "p" ? t("the time-weighted level") : names.lp.join("");
-    write(byId("percentile-base"), t("from {base}, {period}", { base, period: format.period(state, startedAt, nowMs) }));
-    const flags = (frame.flags ?? []).map(format.flag);
+    write(byId("percentile-base"), t("from {base}, {period}", { base, period: format.period(state, startedAt, nowMs) + old }));
+    const flags = (figures.flags ?? []).map(format.flag);
     byId("flags").hidden = flags.length === 0;
     write(byId("flags"), flags.join("; "));
   }
 
-  drawLead(lead, frame, period) {
+  drawLead(lead, figures, period) {
     const box = byId("lead");
     box.dataset.verdict = lead?.verdict ?? "";
     const running = format.labels(this.store.labels).leq;
@@ -58,7 +63,7 @@ export class UnitFigures {
     this.drawAllowance(lead);
     if (!lead) {
       format.writeLabel(byId("leq-label"), running, Boolean(this.store.labels?.frequency_weighting));
-      write(byId("leq"), format.level(frame.leq));
+      write(byId("leq"), format.level(figures.leq));
       write(byId("period"), period);
       return;
     }
@@ -66,7 +71,7 @@ export class UnitFigures {
     format.writeLabel(byId("leq-label"), format.splitLabel(now.label));
     write(byId("leq"), `${now.level_db == null ? "" : (BOUNDS[now.bound] ?? "")}${format.level(now.level_db)}`);
     write(byId("period"), [margin(lead), uncertainty(lead)].filter(Boolean).join(", "));
-    write(byId("running"), t("{name} {level} dB, {period}", { name: running.join(""), level: format.level(frame.leq), period }));
+    write(byId("running"), t("{name} {level} dB, {period}", { name: running.join(""), level: format.level(figures.leq), period }));
   }
 
   // How much of a period's energy is used, and when it will be used up.

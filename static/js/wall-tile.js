@@ -52,13 +52,13 @@ export class Tile {
     const isKnown = Boolean(store.labels?.frequency_weighting);
     this.mark("stale", String(isOld));
     if (unit.worst?.now) this.drawLimited(isOld);
-    else this.drawRunning(frame, names.leq, isKnown, isOld);
+    else this.drawRunning(view, names.leq, isKnown, isOld);
     format.writeLabel(this.parts["lp-label"], names.lp, isKnown);
     this.write("lp", format.level(frame.lp));
     this.write("state", this.state());
     this.mark("running", String(store.frame?.measurement_state === "Start"));
     this.write("age", view.hasReading ? t("{age} old", { age: seconds(view.ageS) }) : "");
-    this.write("flags", [...unit.warnings.map(warning), ...(frame.flags ?? []).map(format.flag)].filter(Boolean).join("; "));
+    this.write("flags", [...unit.warnings.map(warning), ...(view.figures.flags ?? []).map(format.flag)].filter(Boolean).join("; "));
     if (this.drawnVersion !== unit.version || this.drawnHour !== this.hourNow()) this.drawHour();
   }
 
@@ -79,12 +79,12 @@ export class Tile {
     this.write("about", limitWords.margin(worst));
   }
 
-  drawRunning(frame, label, isKnown, isOld) {
-    this.mark("struck", String(isOld));
+  drawRunning({ figures, figuresAgeS, areFiguresOld }, label, isKnown, isOld) {
+    this.mark("struck", String(isOld || areFiguresOld));
     format.writeLabel(this.parts["main-label"], label, isKnown);
-    this.write("main-value", format.level(frame.leq));
-    this.write("main-age", "");
-    this.write("about", frame.leq == null ? "" : this.period());
+    this.write("main-value", format.level(figures.leq));
+    this.write("main-age", areFiguresOld && !isOld && figures.leq != null ? t("{age} old", { age: seconds(figuresAgeS) }) : "");
+    this.write("about", figures.leq == null ? "" : this.period());
   }
 
   // What does not tick need not be written every second: since when, not for how long.

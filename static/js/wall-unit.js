@@ -84,7 +84,7 @@ export class WallUnit {
   // What is shown large, for sorting: the limited quantity, else the running LAeq; null when it is old.
   level() {
     if (this.view.isStale || this.view.isBlank || !this.view.hasReading) return null;
-    return this.worst?.now?.level_db ?? this.store.frame?.leq ?? null;
+    return this.worst?.now?.level_db ?? this.view.figures.leq ?? null;
   }
 
   // Anew from what is known; tells whether another verdict came out.

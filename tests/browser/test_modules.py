@@ -99,6 +99,38 @@ def test_figures_grow_stale_after_three_expected_frames_and_are_blank_after_a_mi
     ]
 
 
+def test_figures_of_the_run_grow_old_while_a_stream_brings_the_level_alone(page: Browser) -> None:
+    found = page.evaluate(
+        """(async () => {
+          const { UnitStore } = await import('/static/js/store.js');
+          let now = Date.UTC(2026, 0, 1, 12);
+          const store = new UnitStore('u', { now: () => now });
+          const take = (more) => store.take({ timestamp: new Date(now).toISOString(), feed_status: 'ok', ...more });
+          const told = () => {
+            const { isStale, areFiguresOld, figures } = store.view();
+            return [store.frame.lp, isStale, areFiguresOld, figures.leq ?? null];
+          };
+          const seen = [];
+          take({ lp: 50, leq: 60 });
+          for (let second = 1; second <= 70; second += 1) {
+            now += 1000;
+            take({ lp: 50 + second, leq: null, from_stream: true });
+            if ([3, 4, 60, 61].includes(second)) seen.push(told());
+          }
+          now += 500;
+          take({ lp: 50, leq: 61 });
+          return [...seen, told()];
+        })()"""
+    )
+    assert found == [
+        [53, False, False, 60],
+        [54, False, True, 60],
+        [110, False, True, 60],
+        [111, False, True, None],
+        [50, False, False, 61],
+    ]
+
+
 def test_age_survives_a_delayed_replay_and_a_browser_clock_that_jumps(page: Browser) -> None:
     found = page.evaluate(
         """(async () => {
