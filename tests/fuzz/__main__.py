@@ -9,7 +9,7 @@ import random  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 
-from tests.fuzz import everything  # noqa: E402
+from tests.fuzz import everything, rest  # noqa: E402
 from tests.fuzz.mutation import Mutator  # noqa: E402
 from tests.fuzz.target import Finding, Target, keep, kept, name_of, tried  # noqa: E402
 
@@ -19,7 +19,12 @@ TOLD_EVERY_S = 30.0
 def run(target: Target, cases: int, seed: int, *, keeps: bool) -> tuple[int, list[Finding]]:
     """So many cases, or until the time is over; each fault is told once, by the shortest case that shows it."""
     seeds = [*target.seeds, *kept(target.name)]
-    mutator = Mutator(seeds, target.words, random.Random(f"{target.name} {seed}"), is_json=target.is_json)
+    dice = random.Random(f"{target.name} {seed}")
+    mutator: Mutator | rest.RestMutator
+    if target.name == "rest":
+        mutator = rest.RestMutator(tuple(seeds), dice)
+    else:
+        mutator = Mutator(seeds, target.words, dice, is_json=target.is_json)
     found: dict[str, Finding] = {}
     told_s = time.monotonic()
     done = 0
@@ -43,18 +48,19 @@ def run(target: Target, cases: int, seed: int, *, keeps: bool) -> tuple[int, lis
 def main() -> int:
     """Every target that is named, or all of those that need no server."""
     targets = everything.targets()
+    names = [*targets, "rest"]
     parser = argparse.ArgumentParser(prog="script/fuzz", description=__doc__)
-    parser.add_argument("target", nargs="*", help=f"any of {', '.join(targets)}; else all")
+    parser.add_argument("target", nargs="*", help=f"any of {', '.join(names)}; else all")
     parser.add_argument("--cases", type=int, default=10_000, help="of each target (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="put findings into the corpus")
     given = parser.parse_args()
-    if unknown := set(given.target) - set(targets):
+    if unknown := set(given.target) - set(names):
         parser.error(f"there is no target {', '.join(sorted(unknown))}")
     failed = 0
-    for name in given.target or targets:
+    for name in given.target or names:
         began_s = time.monotonic()
-        done, found = run(targets[name], given.cases, given.seed, keeps=given.keep)
+        done, found = run(rest.target() if name == "rest" else targets[name], given.cases, given.seed, keeps=given.keep)
         print(f"{name}: {done} cases in {time.monotonic() - began_s:.0f} s, {len(found)} findings", flush=True)
         failed += len(found)
     return 1 if failed else 0
