@@ -17,6 +17,7 @@ from slmm.alerts.limitwatch import LimitWatch
 from slmm.alerts.office import AlertOffice
 from slmm.alerts.unit import Demand
 from slmm.errors import Standby
+from slmm.fleet.backups import BackupDesk
 from slmm.fleet.cardfetch import CardFetch
 from slmm.fleet.cardsync import CardSync
 from slmm.fleet.collection import Collector
@@ -71,6 +72,7 @@ LIMITS_EVERY_S = 2
 MOVE_EVERY_S = 900
 SEAL_EVERY_S = 30
 BROKEN_EVERY_S = 5
+BACKUP_EVERY_S = 60
 RECHECK_EVERY_S = 10
 """How soon a stream ends whose right was taken by another process."""
 
@@ -160,6 +162,7 @@ class Runtime:
         self.fingerprints = Fingerprints(database)
         self.settings_templates = SettingsTemplates(database)
         self.operations = Operations()
+        self.backups = BackupDesk(settings, database, self.operations)
         self.transfers = Transfers(self.fleet, self.roster, self.board, card_options(settings), database.in_pool)
         self.downloads = Downloads(settings.data_dir / "downloads", database.in_pool)
         self.collector = Collector(self.transfers, self.downloads, database.in_pool)
@@ -344,6 +347,7 @@ class Runtime:
         if self.settings.alert_heartbeat_url:
             add("heartbeat", self.alerts.beat, self.settings.alert_heartbeat_s, at_once=True)
         add("look at what was set aside", self._look_at_broken, BROKEN_EVERY_S, at_once=True)
+        add("look for a backup that is due", self.backups.look, BACKUP_EVERY_S, at_once=True)
         add("end revoked streams", self.end_revoked_streams, RECHECK_EVERY_S)
 
     def _mend_database(self) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmm.record.nightly import is_on_same_disk
 from slmm.storage import restore
 from slmm.storage.backups import Backups
 from slmm.web.words import translated
@@ -103,15 +104,41 @@ def _of_disk(forecast: dict[str, Any]) -> list[Trouble]:
 
 def _of_backups(runtime: Runtime, report: dict[str, Any]) -> list[Trouble]:
     pending, newest = runtime.database.in_pool(_look_at_backups, runtime.settings.data_dir)
+    nightly = _of_nightly(runtime)
     if pending is None:
-        return _of_age(newest, report["tiers"])
+        return nightly or _of_age(newest, report["tiers"])
     return [
+        *nightly,
         _trouble(
             "warning",
             translated("{name} is put in place when the service starts next.", name=pending.name),
             translated("Restart the service to have it, or cancel it on the page of backups."),
-        )
+        ),
     ]
+
+
+def _of_nightly(runtime: Runtime) -> list[Trouble]:
+    """What hinders the backups that are made by themselves."""
+    state = runtime.backups.state
+    if state is None:
+        return []
+    found = []
+    if state.error:
+        told = translated("No backup was made when it was due: {reason}", reason=state.error)
+        found.append(_trouble("error", told, translated("It is tried again every hour; free the disk if it is full.")))
+    if state.copy_error:
+        told = translated("The newest backup is on this disk only: {reason}", reason=state.copy_error)
+        cure = translated("Look at the folder that SLMM_BACKUP_TO names; it is tried again every hour.")
+        found.append(_trouble("error", told, cure))
+    elif runtime.database.in_pool(is_on_same_disk, runtime.settings):
+        told = translated("The folder that backups are copied to is on the disk of the data.")
+        cure = translated("Is the share mounted? Let SLMM_BACKUP_TO name a folder on another machine or disk.")
+        found.append(_trouble("warning", told, cure))
+    if state.record_note:
+        told = translated("What was measured is not in the newest backups: {reason}", reason=state.record_note)
+        cure = translated("Take a larger disk, keep readings for less long, or copy data/record by other means.")
+        found.append(_trouble("warning", told, cure))
+    return found
 
 
 def _look_at_backups(data_dir: Path) -> tuple[restore.Pending | None, datetime | None]:

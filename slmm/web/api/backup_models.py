@@ -33,6 +33,17 @@ class RestoreInput(Input):
     name: BackupName
 
 
+class ProofView(BaseModel):
+    """What came of restoring a backup to a place of its own."""
+
+    at: str
+    took_s: float
+    rows: int | None = Field(description="Rows of its database")
+    readings: int | None = Field(description="Readings of its record that are not in files; null without a record")
+    files: int | None = Field(description="Files of past days in it")
+    error: str | None = Field(description="Why it cannot be restored; null when it can")
+
+
 class BackupView(BaseModel):
     """One backup; times in UTC."""
 
@@ -49,6 +60,29 @@ class BackupView(BaseModel):
     missing: list[str] = Field(description="Files of the record that were not there when it was made")
     trouble: str | None = Field(description="Why it cannot be used")
     can_be_restored: bool
+    is_scheduled: bool = Field(description="Made by itself; it goes by itself, too")
+    proof: ProofView | None = Field(description="Null when nobody has tried to restore it")
+
+
+class ScheduleView(BaseModel):
+    """How backups are made by themselves, and what came of the last; times in UTC."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: str = Field(description="Time of day, such as 03:10")
+    timezone: str
+    keep: int = Field(description="How many are kept")
+    record_days: int = Field(description="Every how many days what was measured is in it; 0 for never")
+    to: str | None = Field(description="The folder to which each is copied")
+    next_at: str | None
+    tried_at: str | None
+    name: str | None = Field(description="The last that was made and restored")
+    succeeded_at: str | None
+    error: str | None = Field(description="Why there is none of the last time it was due")
+    record_at: str | None = Field(description="When what was measured was last in one")
+    record_note: str | None = Field(description="Why it was not, though it should have been")
+    copied_at: str | None
+    copy_error: str | None = Field(description="Why the last is not in the second place")
 
 
 class PendingView(BaseModel):
@@ -81,6 +115,7 @@ class BackupsAnswer(Ok):
     operation: OperationView | None = Field(description="What runs, or ran last")
     pending: PendingView | None
     restored: RestoredView | None
+    schedule: ScheduleView | None = Field(description="Null when none are made by themselves")
     refusal: str | None = Field(description="Why this service cannot back up or restore its database itself")
     needed_bytes: int = Field(description="What a backup takes at most, without downloads")
     downloads_bytes: int

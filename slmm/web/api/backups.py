@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from flask import Response, jsonify, make_response, request
 from gevent.threadpool import ThreadPool
-from sqlalchemy import make_url
 
-from slmm import __version__
 from slmm.errors import Conflict, Invalid, NotFound
-from slmm.fleet.operations import Operation, Step
-from slmm.record import snapshot
+from slmm.fleet.backups import SYSTEM, BackupDesk
+from slmm.fleet.operations import Operation
+from slmm.record import nightly, snapshot
 from slmm.storage import archive, restore
-from slmm.storage.backups import Backups, Kept, new_name, refuse_unusable
+from slmm.storage.backups import Kept, refuse_unusable
 from slmm.storage.parcels import stream_file
 from slmm.storage.threads import run_in
 from slmm.storage.upgrade import MIGRATIONS
 from slmm.storage.usage import folder_bytes, free_bytes
-from slmm.times import timestamp
+from slmm.times import timestamp, timestamp_or_none
 from slmm.web import context
 from slmm.web.access import caller
 from slmm.web.api import operations
@@ -33,6 +29,7 @@ from slmm.web.api.backup_models import (
     BackupOperationAnswer,
     BackupPath,
     BackupsAnswer,
+    ProofView,
     RestoreInput,
 )
 from slmm.web.api.models import Ok
@@ -40,49 +37,48 @@ from slmm.web.openapi import Api, takes_file
 
 api = Api("backups", "Backups of the whole service, and putting one back")
 
-SYSTEM = "_system"
-"""What operations on the service itself are kept under: no unit may be called so."""
 ZIP = "application/zip"
 PROBLEMS = (404, 409, 422, 500, 503, 507)
 PIECE_BYTES = 1_048_576
-_STEPS = {
-    "copy": "copy the database and the record as they are at one instant",
-    "pack": "pack",
-    "check": "read all of it again",
-    "unpack": "check and unpack",
-}
 
 
-def backups() -> Backups:
-    """Those of this service."""
-    return Backups(context.runtime().settings.data_dir)
-
-
-def refusal() -> str | None:
-    """Why this service cannot back up its database; None when it can."""
-    runtime = context.runtime()
-    url = make_url(runtime.settings.sqlalchemy_url)
-    if url.get_backend_name() != "sqlite":
-        return f"the database is {url.get_backend_name()}: back it up with its own tools (pg_dump, pg_restore)"
-    own = (runtime.settings.data_dir / archive.DATABASE).resolve()
-    if Path(url.database or "").resolve() != own:
-        return "SLMM_DATABASE_URL names a database outside the data directory: back it up from there"
-    return None
+def desk() -> BackupDesk:
+    """That of this service."""
+    return context.runtime().backups
 
 
 def refuse_if_impossible() -> None:
     """Raise Conflict where ``refusal`` has something to say."""
-    if words := refusal():
+    if words := desk().refusal():
         raise Conflict(words)
 
 
 def kept_view(kept: Kept, now: datetime) -> dict[str, Any]:
     """A backup in JSON."""
     return {
-        **asdict(kept),
+        **{name: value for name, value in asdict(kept).items() if name != "proof"},
         "made_at": timestamp(kept.made_at),
         "age_s": max(0.0, (now - kept.made_at).total_seconds()),
         "can_be_restored": kept.kind == "backup" and kept.trouble is None,
+        "is_scheduled": kept.is_scheduled,
+        "proof": None if kept.proof is None else {name: getattr(kept.proof, name) for name in ProofView.model_fields},
+    }
+
+
+def schedule_view(now: datetime) -> dict[str, Any] | None:
+    """How backups are made by themselves, and what came of the last; None when they are not."""
+    book, settings = desk(), context.runtime().settings
+    if not book.is_scheduled:
+        return None
+    state = asdict(book.state) if book.state is not None else {}
+    return {
+        "at": settings.backup_at,
+        "timezone": settings.timezone,
+        "keep": settings.backup_keep,
+        "record_days": settings.backup_record_days,
+        "to": None if settings.backup_to is None else str(settings.backup_to),
+        "next_at": timestamp_or_none(book.next_at(now)),
+        **{name: state.get(name) for name in nightly.State.__dataclass_fields__ if name not in ("since", "failures")},
     }
 
 
@@ -91,7 +87,7 @@ def all_backups() -> dict[str, Any]:
     """All backups, how old they are, what runs, and what waits for the next start."""
     runtime = context.runtime()
     data_dir = runtime.settings.data_dir
-    book, now = backups(), datetime.now(UTC)
+    book, now = desk().book, datetime.now(UTC)
 
     def look() -> dict[str, Any]:
         pending, restored = restore.pending(data_dir), restore.last(data_dir)
@@ -107,32 +103,11 @@ def all_backups() -> dict[str, Any]:
 
     last = runtime.operations.of_unit(SYSTEM)
     operation = operations.view(last[0]) if last else None
-    return {"status": "ok", "operation": operation, "refusal": refusal(), **runtime.database.in_pool(look)}
+    told = {"operation": operation, "refusal": desk().refusal(), "schedule": schedule_view(now)}
+    return {"status": "ok", **told, **runtime.database.in_pool(look)}
 
 
-def _begin(kind: str, subject: str, work: Callable[[archive.Progress], dict[str, Any]]) -> Response:
-    """Run *work* in a thread of its own, and tell how far it is; it ends when the service does."""
-
-    def run(operation: Operation) -> dict[str, Any]:
-        is_over = threading.Event()
-        pool = ThreadPool(1)
-
-        def progress(what: str, done: int, total: int) -> None:
-            """In the thread, so nothing is published: whoever wants to know asks."""
-            if is_over.is_set():
-                raise Conflict("the service stopped")
-            if not operation.steps or operation.steps[-1].name != _STEPS[what]:
-                operation.end_step("done")
-                operation.steps.append(Step(_STEPS[what]))
-            operation.done, operation.total, operation.progress_unit = done, total, "bytes"
-
-        try:
-            return run_in(pool, work, progress)
-        finally:
-            is_over.set()
-            pool.kill()
-
-    operation = context.runtime().operations.begin(SYSTEM, kind, run, subject=subject)
+def _accepted(operation: Operation) -> Response:
     return make_response(jsonify({"status": "ok", "operation": operations.view(operation)}), 202)
 
 
@@ -140,30 +115,27 @@ def _begin(kind: str, subject: str, work: Callable[[archive.Progress], dict[str,
 def make_backup(body: BackupInput) -> Response:
     """Make a backup while everything goes on; it appears in the list when it was read again and found whole."""
     refuse_if_impossible()
-    data_dir = context.runtime().settings.data_dir
-    name = new_name(datetime.now(UTC))
-    taken = snapshot.of(data_dir) if body.with_record else None
+    return _accepted(desk().make(with_record=body.with_record, with_downloads=body.with_downloads))
 
-    def work(progress: archive.Progress) -> dict[str, Any]:
-        manifest = archive.write(
-            data_dir,
-            data_dir / archive.DATABASE,
-            data_dir / "backups" / name,
-            __version__,
-            with_downloads=body.with_downloads,
-            snapshot=taken,
-            progress=progress,
-        )
-        return {"name": name, "members": len(manifest.members), "record": manifest.record}
 
-    return _begin("backup", name, work)
+@api.route_for(
+    "post",
+    "/_system/backups/<name>/verify",
+    needs="admin",
+    answer=Ok,
+    accepted=BackupOperationAnswer,
+    problems=PROBLEMS,
+)
+def verify_backup(path: BackupPath) -> Response:
+    """Restore a backup to a place of its own, open everything in it and compare; the outcome is kept with it."""
+    return _accepted(desk().verify(context.runtime().database.in_pool(desk().book.place, path.name)))
 
 
 @api.route_for("get", "/_system/backups/<name>", needs="admin", answer=ZIP, problems=PROBLEMS)
 def download_backup(path: BackupPath) -> Response:
     """Download a backup. It opens every secret: keep it safe."""
     pool = context.runtime().database.in_pool
-    place = pool(backups().place, path.name)
+    place = pool(desk().book.place, path.name)
     response = Response(stream_file(place, pool), content_type=ZIP)
     response.content_length = pool(place.stat).st_size
     response.headers.set("Content-Disposition", "attachment", filename=place.name)
@@ -177,7 +149,7 @@ def bring_backup(path: BackupPath) -> dict[str, Any]:
     """Bring a backup from elsewhere: the file itself is the body. It is read to its end before it is kept."""
     request.max_content_length = None  # the disk is what bounds it
     pool = ThreadPool(1)
-    file = run_in(pool, backups().incoming, path.name)
+    file = run_in(pool, desk().book.incoming, path.name)
     try:
         while piece := request.stream.read(PIECE_BYTES):
             run_in(pool, file.take, piece)
@@ -199,7 +171,7 @@ def bring_backup(path: BackupPath) -> dict[str, Any]:
 @api.route_for("delete", "/_system/backups/<name>", needs="admin", answer=Ok, problems=PROBLEMS)
 def delete_backup(path: BackupPath) -> dict[str, Any]:
     """Delete a backup for good."""
-    context.runtime().database.in_pool(backups().remove, path.name)
+    context.runtime().database.in_pool(desk().book.remove, path.name)
     return {"status": "ok", "message": f"{path.name} is deleted"}
 
 
@@ -209,7 +181,7 @@ def begin_restore(body: RestoreInput) -> Response:
     refuse_if_impossible()
     runtime = context.runtime()
     data_dir, by = runtime.settings.data_dir, caller().name
-    place = runtime.database.in_pool(backups().place, body.name)
+    place = runtime.database.in_pool(desk().book.place, body.name)
     if place.suffix != ".zip":
         raise Invalid(
             f"{body.name} is a copy of the database alone: stop the service, and put it in place by hand", "name"
@@ -220,7 +192,7 @@ def begin_restore(body: RestoreInput) -> Response:
         pending = restore.stage(place, data_dir, by, progress)
         return {"name": pending.name, "aside": pending.aside}
 
-    return _begin("restore", body.name, work)
+    return _accepted(desk().begin("restore", body.name, work))
 
 
 @api.route_for("delete", "/_system/restore", needs="admin", answer=Ok, problems=PROBLEMS)

@@ -83,8 +83,9 @@ def health() -> dict[str, Any]:
     alert_problems = runtime.alerts.problems()
     record_problems = runtime.record.problems()
     broken_files = [each.sentence for each in runtime.broken]
-    problems += record_problems + alert_problems + broken_files
-    is_troubled = runtime.recorder.last_error or record_problems or alert_problems or broken_files
+    backup_problems = ["no backup could be made when it was due"] if runtime.backups.trouble() else []
+    problems += record_problems + alert_problems + broken_files + backup_problems
+    is_troubled = runtime.recorder.last_error or record_problems or alert_problems or broken_files or backup_problems
     state = "degraded" if is_troubled else "ok"
     return {
         "status": state if runtime.is_running else "starting",

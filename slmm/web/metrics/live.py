@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import gevent
@@ -56,7 +57,7 @@ class WebTally:
 def metrics(runtime: Runtime, web: WebTally) -> list[Metric]:
     """Everything that memory tells; the hub serves others between two kinds."""
     found: list[Metric] = []
-    for of_kind in (_service, _units, _links, _streams, _queues, _jobs):
+    for of_kind in (_service, _units, _links, _streams, _queues, _jobs, _backups):
         found += of_kind(runtime)
         gevent.sleep(0)
     return found + list(_web(web))
@@ -69,6 +70,18 @@ def _service(runtime: Runtime) -> Iterator[Metric]:
     yield gauge("slmm_standby", "1 in standby: no meter is read.", float(runtime.fleet.is_standby))
     yield histogram("slmm_hub_lag_seconds", "How late the hub ran what was due.", runtime.hub_lag.seen_s)
     yield gauge("slmm_hub_lag_worst_seconds", "The worst of the last ten seconds.", runtime.hub_lag.lately_s())
+
+
+def _backups(runtime: Runtime) -> Iterator[Metric]:
+    """Those made by themselves; nothing where none are, or before the first look."""
+    if not runtime.backups.is_scheduled or (state := runtime.backups.state) is None:
+        return
+    at_s = datetime.fromisoformat(state.succeeded_at).timestamp() if state.succeeded_at else 0.0
+    text = "When a backup was last made by itself and restored to try it, as Unix time; 0 for never."
+    yield gauge("slmm_backup_last_success_timestamp_seconds", text, at_s)
+    yield counter(
+        "slmm_backup_failures_total", "Backups made by themselves, or their copies, that failed.", state.failures
+    )
 
 
 def _state(runtime: Runtime, unit_id: str, *, is_read: bool) -> str:
