@@ -37,6 +37,8 @@ T = TypeVar("T")
 STREAM_SILENCE_S = 0.3
 """After SUB, silence of three frames means that the stream has ended without a prompt."""
 STREAM_END_S = 3.0
+PROMPT_WAIT_S = 0.2
+"""A meter that ends its replies with the prompt is ready only then; one that comes in pieces is waited for so long."""
 
 
 class LinkState(StrEnum):
@@ -123,6 +125,8 @@ class Link:
         self._quiet_until_s = 0.0
         self._is_unsure = False
         """The last stream ended without the prompt: a late line may still come."""
+        self._sends_prompts = False
+        """This meter has sent one before."""
         self._may_expire = times.max_age_s >= 0 or times.idle_ttl_s >= 0
 
     # -- the connection ---------------------------------------------------------------------------
@@ -211,6 +215,7 @@ class Link:
             value = decode(self._reply(connection, command, began_s + self.times.reply_timeout_s))
         except Refused as refusal:
             self.counters.refusals += 1
+            self._wait_for_prompt()
             self._reply_ended(began_s)
             self._watch.exchanged(Exchange(command, refusal.code, time.monotonic() - began_s, refusal))
             raise
@@ -222,6 +227,7 @@ class Link:
         if command.kind is Kind.STREAM:
             self._stream_began(began_s)
         else:
+            self._wait_for_prompt()
             self._reply_ended(began_s)
         self._watch.exchanged(Exchange(command, "R+0000", self.last_round_trip_s or 0.0))
         return value
@@ -245,6 +251,19 @@ class Link:
                     continue
                 case other:
                     raise Garbled(f"{self.unit_id} answered {command.wire!r} with {other!r}")
+
+    def _wait_for_prompt(self) -> None:
+        """The meter's 1 s begins with the end of its reply, and that is the prompt, not the line before it."""
+        deadline_s = time.monotonic() + PROMPT_WAIT_S
+        while not self._conversation.holds_prompt():
+            if not self._sends_prompts or self._connection is None:
+                return
+            try:
+                self._conversation.receive_data(self._connection.receive(deadline_s - time.monotonic()))
+            except DeviceError as error:  # none this time; whether the connection is lost, the next command finds out
+                logger.debug("%s sent no prompt: %s", self.unit_id, error)
+                return
+        self._sends_prompts = True
 
     def _answered(self, began_s: float) -> None:
         self.counters.replies += 1

@@ -131,6 +131,10 @@ class Conversation:
         """Drop what came unasked before the next command, and tell what it was."""
         return self._lines.drop() if self.state is State.IDLE else b""
 
+    def holds_prompt(self) -> bool:
+        """Whether the prompt has come after the last whole line."""
+        return self._lines.holds_prompt()
+
     def stream_silent(self) -> StreamEnded:
         """The caller heard nothing for a while after SUB: the stream is over without a prompt."""
         if self.state is not State.STOPPING:

@@ -32,6 +32,8 @@ FAULTS = {
 }
 _MUTE = ("silence", "lockout")
 _PIECE_PAUSE_S = 0.0005
+_REFUSAL_S = 0.05
+"""Sooner, it is chance whether the connection counts as opened."""
 
 
 @dataclass(slots=True)
@@ -149,7 +151,8 @@ class Proxy:
             try:
                 pair.meter = socket.create_connection(self._meter, timeout=5)
             except OSError:
-                self._close(pair, with_reset=True)  # the meter itself refuses: it looks the same from the service
+                gevent.sleep(_REFUSAL_S)
+                self._close(pair, with_reset=True)  # the meter itself refuses: as near to that as a proxy can come
                 return
             pair.meter.settimeout(None)
             pair.meter.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -161,6 +164,7 @@ class Proxy:
             return
         pair.is_closed = True
         self._pairs.remove(pair)
+        self.counters.commands += _waiting(pair.client).count(b"\n")
         if with_reset:
             with contextlib.suppress(OSError):  # it has gone already
                 pair.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -245,6 +249,15 @@ def _close_quietly(sock: Any | None) -> None:
         with contextlib.suppress(OSError):  # the other side was first
             sock.shutdown(socket.SHUT_RDWR)
         sock.close()
+
+
+def _waiting(client: Any) -> bytes:
+    """What the service has sent and nobody has read."""
+    raw = getattr(client, "_sock", client)
+    try:
+        return bytes(raw.recv(4096, socket.MSG_DONTWAIT))
+    except OSError:
+        return b""
 
 
 def _has_left(client: Any) -> bool:

@@ -114,13 +114,20 @@ def _figures(outcome: Outcome) -> list[str]:
     kills = len(outcome.chronicle.killed_s)
     lines = [
         f"readings    {totals.made} made by the meters, {totals.published} shown, {totals.recorded} on record",
-        f"            {totals.phantoms} on record that no meter made, {totals.lost_unexplained} lost without a fault, "
-        f"{totals.unkept_unexplained} shown and not kept without a kill",
+        (
+            f"            {totals.phantoms} on record that no meter made, "
+            f"{totals.lost_unexplained} lost without a fault, "
+            f"{totals.unkept_unexplained} shown and not kept without a kill"
+        ),
         f"kill -9     {kills} times; a reading shown up to {totals.most_unkept_s:.2f} s before is not on record",
-        f"alerts      {len(outcome.chronicle.louds)} loud phases, {sum(events)} events; "
-        f"{len(events) - sum(events)} times a meter was told to be lost",
-        f"manners     {outcome.commands} commands, {outcome.too_soon} too soon, "
-        f"at most {outcome.most_open} connections to a meter",
+        (
+            f"alerts      {len(outcome.chronicle.louds)} loud phases, {sum(events)} events; "
+            f"{len(events) - sum(events)} times a meter was told to be lost"
+        ),
+        (
+            f"manners     {outcome.commands} commands, {outcome.too_soon} too soon, "
+            f"at most {outcome.most_open} connections to a meter"
+        ),
     ]
     if crowd is not None:
         lines.append(
@@ -156,8 +163,10 @@ def as_text(outcome: Outcome) -> str:
     took_s = (outcome.ended_s or outcome.began_s) - outcome.began_s
     state = "" if outcome.is_whole else " (not finished)"
     lines = [
-        f"{wish.meters} meters, {wish.viewers} viewers, {took_s / 60:.1f} min at {wish.speed:g} times the speed "
-        f"= {took_s * wish.speed / 60:.0f} simulated min, seed {wish.seed}{state}",
+        (
+            f"{wish.meters} meters, {wish.viewers} viewers, {took_s / 60:.1f} min at {wish.speed:g} times the speed "
+            f"= {took_s * wish.speed / 60:.0f} simulated min, seed {wish.seed}{state}"
+        ),
         "",
         *_table(outcome),
         "",
