@@ -1,6 +1,7 @@
 // Backups: make, download, bring, delete, and put one back at the next start.
 
 import { attempt, button, byId, clock, say } from "./admin-parts.js";
+import { drawNightly, proofNote } from "./admin-backup-nightly.js";
 import { span } from "./admin-system-words.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
@@ -21,6 +22,7 @@ const STEPS = {
   pack: t("packing"),
   "read all of it again": t("reading all of it again"),
   "check and unpack": t("checking and unpacking"),
+  "open all of it in a place of its own": t("opening all of it in a place of its own"),
 };
 
 function notes(backup) {
@@ -28,6 +30,8 @@ function notes(backup) {
   if (backup.trouble) found.push(t("cannot be used: {reason}", { reason: backup.trouble }));
   if (backup.kind === "migration") found.push(t("the database alone, before its tables were changed"));
   if (backup.missing.length) found.push(t("{n} files of the record were missing when it was made", { n: number(backup.missing.length) }));
+  const proved = proofNote(backup);
+  if (proved) found.push(proved);
   return found.map((text) => element("span", { className: "tier-note" }, text));
 }
 
@@ -35,6 +39,7 @@ function row(backup) {
   const href = `/api/nl43/_system/backups/${backup.name}`;
   const download = element("a", { className: "button", href, download: backup.name, "aria-label": `${t("Download")}: ${backup.name}` }, t("Download"));
   const restore = backup.can_be_restored ? button(t("Put back…"), backup.name, () => putBack(backup)) : null;
+  const verify = button(t("Verify now"), backup.name, () => begin(`/_system/backups/${backup.name}/verify`), "quiet");
   const remove = button(t("Delete"), backup.name, () => removeBackup(backup), "quiet danger");
   return [
     element("span", {}, element("span", { className: "backup-name" }, backup.name), notes(backup)),
@@ -42,7 +47,7 @@ function row(backup) {
     partsText(backup.parts),
     backup.version ?? "–",
     size(backup.size_bytes),
-    element("div", { className: "buttons" }, download, restore, remove),
+    element("div", { className: "buttons" }, download, restore, verify, remove),
   ];
 }
 
@@ -85,6 +90,8 @@ function tellEnd(operation) {
   if (!operation || operation.operation_id !== followed || !isOver(operation)) return;
   followed = null;
   if (operation.state !== "done") say(operation.error ?? t("It did not come to its end."), "bad");
+  else if (operation.kind === "verify") say(t("{name} was restored to a place of its own, and everything in it is there.", { name: operation.subject }));
+  else if (operation.kind === "nightly") say(t("{name} is made and was restored to try it.", { name: operation.subject }));
   else if (operation.kind === "backup") say(t("{name} is made, read again and whole. Download it, and keep it on another machine.", { name: operation.subject }));
   else say(t("{name} is checked and unpacked. Restart the service to have it put in place.", { name: operation.subject }));
 }
@@ -95,6 +102,7 @@ async function load() {
     const found = await call("/_system/backups");
     drawList(found);
     drawPending(found);
+    drawNightly(byId("nightly"), found.schedule);
     byId("refusal").hidden = !found.refusal;
     byId("refusal").textContent = found.refusal ?? "";
     byId("make").hidden = Boolean(found.refusal);
