@@ -16,6 +16,8 @@ export class Controls {
     this.site = byId("site");
     this.sort = byId("sort");
     this.group = byId("group");
+    this.fold = byId("wall-fold");
+    this.fold.addEventListener("click", () => this.open(this.fold.ariaExpanded !== "true"));
     this.search.value = settings.q;
     this.search.addEventListener("input", () => this.set({ q: this.search.value.trim() }));
     this.site.addEventListener("change", () => this.set({ site: this.site.value }));
@@ -24,6 +26,7 @@ export class Controls {
     byId("show-all").addEventListener("click", () => {
       this.search.value = "";
       this.set({ q: "", site: "" });
+      this.open(true);
       this.search.focus();
     });
     for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => this.set({ view: button.dataset.view }));
@@ -31,7 +34,10 @@ export class Controls {
   }
 
   listen(big) {
-    onKey("/", t("search a meter"), () => this.search.focus());
+    onKey("/", t("search a meter"), () => {
+      this.open(true);
+      this.search.focus();
+    });
     onKey("s", t("the next order: worst, name, site, level"), () => {
       this.set({ sort: SORTS[(SORTS.indexOf(this.settings.sort) + 1) % SORTS.length] });
     });
@@ -42,6 +48,11 @@ export class Controls {
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.search.blur();
     });
+  }
+
+  // On a narrow screen the fields are folded away behind a button; on others they always show.
+  open(isOpen) {
+    this.fold.ariaExpanded = String(isOpen);
   }
 
   set(values) {
@@ -67,6 +78,8 @@ export class Controls {
   }
 
   show() {
+    const chosen = [this.settings.q && `“${this.settings.q}”`, this.settings.site].filter(Boolean).join(", ");
+    this.fold.textContent = chosen ? t("Filter: {chosen}", { chosen }) : t("Filter");
     this.site.value = this.settings.site;
     this.sort.value = this.settings.sort;
     this.group.checked = this.isBySite();

@@ -98,6 +98,33 @@ def test_what_is_chosen_stands_in_the_address_and_keys_choose_too(wall: RunningS
     assert browser.evaluate("[search.value, site.value]") == ["ward", "Hospital"]
 
 
+def test_a_phone_shows_tiles_first_and_what_chooses_among_them_on_demand(wall: RunningServer, browser: Browser) -> None:
+    browser.resize(390, 844)
+    browser.open(f"{wall.url}/?site=Hospital")
+    browser.until(f"{NAMES}.join() === 'Ward'")
+    fields = "document.querySelector('#search').checkVisibility()"
+    assert browser.evaluate("document.querySelector('#wall-fold').textContent") == "Filter: Hospital"
+    assert browser.evaluate(fields) is False
+    assert browser.evaluate("document.querySelector('#controls').getBoundingClientRect().height") < 100
+    browser.click("#wall-fold")
+    assert browser.evaluate(fields) is True
+    browser.fill("#search", "nobody")
+    browser.until("document.querySelector('#wall-fold').textContent === 'Filter: “nobody”, Hospital'")
+    browser.click("#wall-fold")
+    assert browser.evaluate(fields) is False
+    browser.click("#show-all")
+    browser.until("document.activeElement.id === 'search'")
+    assert browser.evaluate(fields) is True
+    browser.click("#wall-fold")
+    browser.evaluate("document.activeElement.blur()")
+    browser.press("/")
+    assert browser.evaluate("document.activeElement.id") == "search"
+    assert browser.axe() == []
+    browser.resize(1280, 900)
+    assert browser.evaluate(fields) is True
+    assert browser.evaluate("document.querySelector('#wall-fold').checkVisibility()") is False
+
+
 def test_the_map_has_a_pin_for_each_place_and_names_who_has_none(wall: RunningServer, browser: Browser) -> None:
     browser.open(f"{wall.url}/")
     browser.until(READY)
