@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gevent.lock import RLock
+
 from slmm import signals
 from slmm.acoustics.intervals import Interval
 from slmm.errors import DiskTrouble
 from slmm.events import MinuteMade
+from slmm.record import recovery
 from slmm.record.historian import Historian
 from slmm.record.minute import LOOK_AHEAD_S, MINUTE
 from slmm.record.partitions import Partition, Partitions
@@ -31,6 +35,8 @@ MOVE_AFTER = timedelta(hours=26)
 MOST_AT_ONCE = 60
 """Minutes closed in one call, after a time in which nobody could."""
 GRACE_S = LOOK_AHEAD_S + 1.0
+MEND_EVERY_S = 600.0
+DAYS_AT_ONCE = 5
 
 
 class RecordOffice:
@@ -48,27 +54,71 @@ class RecordOffice:
         """Why there is no record, in words; None while there is one."""
         self._settings = settings
         self._mark: datetime | None = None
+        self._may_mend_s = 0.0
+        """When a damaged file may be replaced again: each time leaves a copy on the disk."""
+        self._to_roll: list[Partition] = []
+        """Days whose hours are made anew, for the record that had them is gone."""
+        self._turn = RLock()
+        self.store.is_damage = recovery.is_damage
+        self.store.examine = lambda connection, error: self.partitions.examine(connection, error, settings.data_dir)
 
     def start(self) -> None:
         """Open, and listen. A record that cannot be opened is no reason not to watch: frames wait in memory."""
-        self._open()
+        self._open(mends=False)
         self.historian.start()
 
-    def _open(self) -> bool:
-        """Open, and clear away what a crash left; tells whether the record is there."""
-        if self.store.is_open:
+    def _open(self, *, mends: bool = True) -> bool:
+        """Open, and clear away what a crash left; tells whether the record is there.
+
+        A damaged file is replaced by what can be read of it, see ``recovery``: not at the start, for it may take long.
+        """
+        with self._turn:
+            if self.store.is_open and self.store.spoilt is None:
+                return True
+            try:
+                self._open_or_mend(mends=mends)
+                self.partitions.sweep()
+                self._mark = self.rollup.mark()
+            except DiskTrouble as error:
+                is_news = self.trouble != str(error)
+                self.trouble = str(error)
+                logger.log(logging.ERROR if is_news else logging.DEBUG, "%s; readings wait in memory", error)
+                return False
+            self.trouble = None
             return True
+
+    def _open_or_mend(self, *, mends: bool) -> None:
+        why = self._damage()
+        if why is None:
+            return
+        path, top = self.store.path, self.partitions.top
+        if not mends:
+            raise DiskTrouble(f"the record at {path} is damaged and will be mended at once: {why}")
+        if time.monotonic() < self._may_mend_s:
+            raise DiskTrouble(f"the record at {path} is damaged again, and is mended in some minutes: {why}")
+        self._may_mend_s = time.monotonic() + MEND_EVERY_S
+        data_dir, memory_mb = self._settings.data_dir, self._settings.record_memory_mb
+        self.store.in_pool(recovery.mend, path, top, data_dir, why, memory_mb)
+        self.store.open()
+        self._to_roll = self.store.read(recovery.days_without_hours)
+
+    def _damage(self) -> str | None:
+        """Open; what is damaged if that cannot be, None when it is open. Raises DiskTrouble for what may pass."""
+        spoilt = self.store.spoilt
+        if spoilt is not None:
+            logger.error("the record is closed and opened again: %s", spoilt)
+            self.store.let_go()
+            if recovery.is_damage(spoilt):
+                return spoilt
+        elif self.store.in_pool(recovery.is_lost, self.store.path, self.partitions.top):
+            return "it is gone, though files of past days are there"
         try:
             self.store.open()
-            self.partitions.sweep()
-            self._mark = self.rollup.mark()
         except DiskTrouble as error:
-            is_news = self.trouble != str(error)
-            self.trouble = str(error)
-            logger.log(logging.ERROR if is_news else logging.DEBUG, "%s; readings wait in memory", error)
-            return False
-        self.trouble = None
-        return True
+            if recovery.is_damage(error):
+                return str(error.__cause__ or error)
+            raise
+        return None
 
     def stop(self) -> None:
         """Write what is left and close."""
@@ -86,8 +136,8 @@ class RecordOffice:
 
     def problems(self) -> list[str]:
         """What is wrong, in sentences; empty while everything is recorded."""
-        found = [f"nothing is recorded: {self.trouble}"] if self.trouble else []
-        if not found and self.historian.last_error:
+        found = [f"nothing is recorded: {self.trouble}"] if self.trouble else self.partitions.problems()
+        if not self.trouble and self.historian.last_error:
             found.append(f"readings wait to be recorded: {self.historian.last_error}")
         if self.historian.dropped:
             found.append(f"{self.historian.dropped} readings were never recorded, for too many had to wait")
@@ -110,6 +160,7 @@ class RecordOffice:
         """Make the minutes that are over, and the hours and days; how many minutes."""
         if not self._open():
             return 0
+        self._roll_again()
         now = now or datetime.now(UTC)
         ready = min(now, self.historian.written_until) - timedelta(seconds=GRACE_S)
         begin = self._next_minute(now)
@@ -126,6 +177,16 @@ class RecordOffice:
         except DiskTrouble as error:
             logger.warning("minutes wait: %s", error)
         return closed
+
+    def _roll_again(self) -> None:
+        """Some of the days whose hours went with a damaged record."""
+        for _ in range(min(DAYS_AT_ONCE, len(self._to_roll))):
+            each = self._to_roll.pop()
+            begin = datetime(each.day.year, each.day.month, each.day.day, tzinfo=UTC)
+            try:
+                self.rollup.roll(each.unit_id, begin, begin + timedelta(days=1))
+            except DiskTrouble as error:
+                logger.warning("the hours of %s on %s cannot be made anew: %s", each.unit_id, each.day, error)
 
     def _next_minute(self, now: datetime) -> datetime:
         """Where to go on; times of which there is no frame are jumped over."""

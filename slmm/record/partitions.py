@@ -10,12 +10,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
+
 from slmm.errors import DiskTrouble
 from slmm.record.store import FRAME_COLUMNS, PERIOD_COLUMNS, Connection, Store
+from slmm.storage import broken
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +29,10 @@ TABLES = {"frames": ("frames", "settled"), "minutes": ("minutes",)}
 KEY = {"frames": "ends_at", "minutes": "starts_at"}
 """The time that says to which UTC day a row belongs."""
 _ROW_GROUP = 122_880
+MOST_LENT = 4096
+MOST_NAMED = 5
+_OF_FILES = (duckdb.Error, duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+"""What DuckDB raises, exactly, about a file that is not whole; others, such as too little memory, are not about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,10 @@ class Partitions:
     def __init__(self, store: Store, top: Path) -> None:
         self._store = store
         self.top = top
+        self.missing: dict[Path, Partition] = {}
+        """Files that the table knows and that are not there."""
+        self._lent: deque[tuple[int, Path]] = deque(maxlen=MOST_LENT)
+        """Which connection was told to read which file, lately."""
 
     def find(self, connection: Connection, kind: str, unit_id: str, first: date, last: date) -> list[Partition]:
         """The files of a unit for these days, in order of day and part."""
@@ -85,11 +97,24 @@ class Partitions:
         ]
         files = self.find(connection, kind, unit_id, from_at.astimezone(UTC).date(), until_at.astimezone(UTC).date())
         for each in files:
-            path = str(each.below(self.top)).replace("'", "''")
+            place = each.below(self.top)
+            if not self._is_there(place, each):
+                continue
+            self._lent.append((id(connection), place))
+            path = str(place).replace("'", "''")
             selects.append(
                 f"select {_from_file(kind, number or 0)}, {each.part} as part from read_parquet('{path}') where {span}"
             )
         return "(" + " union all ".join(selects) + ")"
+
+    def _is_there(self, place: Path, each: Partition) -> bool:
+        if place.exists():
+            self.missing.pop(place, None)
+            return True
+        if place not in self.missing:
+            logger.error("%s is on record, but not there: its %s are missing in every answer", place, each.kind)
+            self.missing[place] = each
+        return False
 
     def days_to_move(self, connection: Connection, kind: str, before: date) -> list[tuple[str, date]]:
         """Units and days that have rows in the tables and are older than *before*."""
@@ -180,23 +205,126 @@ class Partitions:
         return gone
 
     def sweep(self) -> int:
-        """Remove files that the table does not know, left by a move that was cut off; how many."""
-        known = {
-            Partition(kind, unit_id, day, part, rows).below(self.top)
-            for kind, unit_id, day, part, rows in self._store.read(
-                lambda connection: connection.execute(
-                    "select kind, unit_id, day, part, row_count from partitions"
-                ).fetchall()
-            )
-        }
-        return self._store.in_pool(self._sweep, known)
+        """Remove files that the table does not know, left by a move that was cut off; how many.
 
-    def _sweep(self, known: set[Path]) -> int:
-        strays = [path for path in self.top.rglob("*.parquet") if path not in known]
-        for path in strays:
+        One whose rows are not in the tables is no such file: it is entered.
+        """
+        known = {each.below(self.top): each for each in self._store.read(_known)}
+        strays = self._store.in_pool(self._look_around, known)
+        removed = [path for path in strays if not self._is_entered(path)]
+        for path in removed:
             logger.warning("%s was left by a move that did not end, and is removed; its rows are in the record", path)
-            path.unlink()
-        return len(strays)
+            self._store.in_pool(_remove, path)
+        return len(removed)
+
+    def _look_around(self, known: dict[Path, Partition]) -> list[Path]:
+        self.missing = {path: each for path, each in known.items() if not path.exists()}
+        return [path for path in self.top.rglob("*.parquet") if path not in known]
+
+    def _is_entered(self, path: Path) -> bool:
+        """Whether a stray is a whole file of which the tables hold nothing, and is known from now on."""
+        named = named_like(path)
+        if named is None:
+            return False
+        try:
+            is_entered = self._store.write(lambda connection: enter(connection, with_rows(connection, named, path)))
+        except DiskTrouble as error:
+            logger.warning("%s is not known, and cannot be read: %s", path, error)
+            return True
+        if is_entered:
+            logger.warning("%s was not known to the record, which holds nothing of that day; it is entered", path)
+            self._store.forget_units()
+        return is_entered
+
+    # -- files that cannot be read -----------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """Files that are known and not there, in a sentence; empty when all are."""
+        if not self.missing:
+            return []
+        named = ", ".join(
+            f"{each.unit_id} {each.day} ({each.kind})" for each in list(self.missing.values())[:MOST_NAMED]
+        )
+        more = f" and {len(self.missing) - MOST_NAMED} more" if len(self.missing) > MOST_NAMED else ""
+        return [f"files of past days are missing, and so are their levels in every answer: {named}{more}"]
+
+    def examine(self, connection: Connection, error: duckdb.Error, aside: Path) -> bool:
+        """After a question failed: set aside files it read that are damaged; whether there were any.
+
+        A file that cannot be opened now is left alone: that may pass.
+        """
+        if type(error) not in _OF_FILES:
+            return False
+        used = [path for user, path in self._lent if user == id(connection)]
+        harmed = {path: why for path in dict.fromkeys(used) if (why := _harm(connection, path))}
+        for path, why in harmed.items():
+            named = named_like(path)
+            if named is None or not path.exists():  # another question was first
+                continue
+            folder = broken.set_aside([path], aside)
+            name = f"{named.unit_id}/{path.name}"
+            outcome = f"the {named.kind} of {named.unit_id} on {named.day} in it are missing in every answer"
+            broken.report(folder, name, why, f"{outcome}; copied back from a backup to {path}, they are there again")
+            self.missing[path] = named
+        return bool(harmed)
+
+
+def named_like(path: Path) -> Partition | None:
+    """What a file should be by its name, its rows not counted; None for a name that is no partition's."""
+    day, _, part = path.stem.partition(".")
+    kind = path.parent.parent.name
+    try:
+        made = Partition(kind, path.parent.name, date.fromisoformat(day), int(part), 0)
+    except ValueError:
+        return None
+    return made if kind in TABLES and not path.name.startswith(".") else None
+
+
+def with_rows(connection: Connection, each: Partition, path: Path) -> Partition:
+    """The same with its rows counted; raises duckdb.Error for a file that cannot be read."""
+    quoted = str(path).replace("'", "''")
+    row = connection.execute(f"select count(*) from read_parquet('{quoted}')").fetchone()
+    return replace(each, rows=int(row[0]) if row else 0)
+
+
+def enter(connection: Connection, each: Partition, *, takes_rows: bool = False) -> bool:
+    """Let the table know a file; not one of a day of which the tables hold rows, unless it takes their place."""
+    low, high = _bounds(each.day)
+    known = connection.execute("select unit from units where unit_id = ?", [each.unit_id]).fetchone()
+    if known is None:
+        unit = "insert into units select coalesce(max(unit), 0) + 1, ? from units"
+        connection.execute(unit, [each.unit_id])
+    else:
+        where = f"unit = {known[0]} and {KEY[each.kind]} >= '{low}' and {KEY[each.kind]} < '{high}'"
+        row = connection.execute(f"select count(*) from {relation(each.kind)} where {where}").fetchone()
+        if row and row[0] and not takes_rows:
+            return False
+        for table in TABLES[each.kind]:
+            connection.execute(f"delete from {table} where {where}")
+    connection.execute(
+        "insert into partitions values (?, ?, ?, ?, ?)", [each.kind, each.unit_id, each.day, each.part, each.rows]
+    )
+    return True
+
+
+def _known(connection: Connection) -> list[Partition]:
+    rows = connection.execute("select kind, unit_id, day, part, row_count from partitions").fetchall()
+    return [Partition(*row) for row in rows]
+
+
+def _harm(connection: Connection, path: Path) -> str | None:
+    """Why a file cannot be read to its end; None when it can, or cannot even be opened."""
+    try:
+        with path.open("rb") as file:
+            file.read(4)
+    except OSError:
+        return None
+    quoted = str(path).replace("'", "''")
+    try:
+        connection.execute(f"select sum(hash(each)) from read_parquet('{quoted}') as each").fetchone()
+    except duckdb.Error as error:
+        return " ".join(str(error).split("\n")[0].split())[:200]
+    return None
 
 
 def _remove(path: Path) -> None:

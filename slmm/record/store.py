@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -105,6 +105,12 @@ class Store:
         self._connection: Connection | None = None
         self._taking = get_original("_thread", "allocate_lock")()
         """DuckDB refuses to be closed while somebody takes a cursor; this is between threads, not greenlets."""
+        self.spoilt: str | None = None
+        """Why it has to be let go and opened anew; None while all is well."""
+        self.examine: Callable[[Connection, duckdb.Error], bool] = lambda connection, error: False
+        """Asked when a question failed: whether to ask it once more."""
+        self.is_damage: Callable[[object], bool] = lambda error: False
+        """Whether an error says that the file is damaged."""
         self._lock: IO[str] | None = None
         self._units: dict[str, int] = {}
         self._writer = ThreadPool(1)
@@ -128,9 +134,7 @@ class Store:
             with self._writing():
                 connection = duckdb.connect(str(self.path), config=config)
                 connection.execute("set global TimeZone = 'UTC'")
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-                _check_version(connection, self.path)
+                prepare(connection, self.path)
                 self._units = _units(connection)
             self._connection = connection
         except (duckdb.Error, OSError) as error:
@@ -160,12 +164,21 @@ class Store:
             is_closed = True
         return is_closed
 
+    def let_go(self) -> None:
+        """Wait for questions that are under way, and close the file to open it again; never raises for its state."""
+        self._readers.join()
+        run_in(self._writer, self._close)
+        self.spoilt = None
+
     def _close(self) -> None:
         with self._taking:
             connection, self._connection = self._connection, None  # nobody takes a cursor of it any more
         if connection is not None:
             with self._writing():
-                connection.close()  # with a checkpoint
+                try:
+                    connection.close()  # with a checkpoint
+                except duckdb.Error as error:
+                    logger.warning("the record was closed as it is: %s", error)
         self._unlock()
 
     def _unlock(self) -> None:
@@ -210,9 +223,11 @@ class Store:
                 result = change(connection)
                 connection.commit()
             except Exception as error:
-                connection.rollback()
-                self._units = _units(connection)  # a unit that was to be new is not known after all
+                with suppress(duckdb.Error):  # what comes after a fatal error fails as well
+                    connection.rollback()
+                    self._units = _units(connection)  # a unit that was to be new is not known after all
                 if isinstance(error, duckdb.Error):
+                    self._note(error)
                     raise DiskTrouble(f"the record at {self.path} cannot be written: {error}") from error
                 raise
             return result
@@ -220,9 +235,22 @@ class Store:
     def _ask(self, question: Callable[[Connection], T]) -> T:
         with self.cursor() as connection:
             try:
-                return question(connection)
+                try:
+                    return question(connection)
+                except duckdb.Error as error:
+                    if not self.examine(connection, error):
+                        raise
+                    return question(connection)  # without the files that were damaged
             except duckdb.Error as error:
+                self._note(error)
                 raise DiskTrouble(f"the record at {self.path} cannot be read: {error}") from error
+
+    def _note(self, error: duckdb.Error) -> None:
+        """Remember what will not pass by itself: DuckDB does nothing more after some errors, or the file is damaged."""
+        if isinstance(error, duckdb.FatalException | duckdb.InternalException) or "invalidated" in str(error):
+            self.spoilt = self.spoilt or str(error)
+        if self.is_damage(error):
+            self.spoilt = str(error)
 
     def unit_number(self, connection: Connection, unit_id: str) -> int:
         """What a unit is called inside; a new one is made up within the running transaction."""
@@ -237,10 +265,21 @@ class Store:
         """The same for questions; None for a unit nothing was ever recorded of."""
         return self._units.get(unit_id)
 
+    def forget_units(self) -> None:
+        """Look again which units there are."""
+        self._units = self.read(_units)
+
     @property
     def unit_ids(self) -> dict[int, str]:
         """Names by number."""
         return {number: name for name, number in self._units.items()}
+
+
+def prepare(connection: Connection, path: Path) -> None:
+    """Make what is not there yet; raises DiskTrouble for the record of a newer version."""
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    _check_version(connection, path)
 
 
 def _units(connection: Connection) -> dict[str, int]:
