@@ -36,19 +36,24 @@ const controls = new Controls(settings, () => arrange(true), big);
 const glanceAtS = GLANCE_S + Math.random() * SPREAD_S;
 let isCurrent = false;
 let isFollowed = false;
+let loads = 0;
 let lastGlanceMin = 0;
 let ticks = 0;
 
 // -- what is known ---------------------------------------------------------------------------------
 
+// What was asked for last counts, whichever answer comes last: an older one would bring back a unit that is gone.
 async function load() {
   isCurrent = true;
+  const turn = ++loads;
   try {
     const [roster, glance] = await Promise.all([call("/roster", { clock }), call("/_wall")]);
+    if (turn !== loads) return;
     show(roster.devices);
     takeIn(glance);
     write(byId("load-outcome"), "");
   } catch (error) {
+    if (turn !== loads) return;
     isCurrent = false;
     write(byId("load-outcome"), t("The units could not be loaded: {why}", { why: error.message }));
   }
