@@ -119,6 +119,8 @@ class UnitAlerts:
         self._clock = clock
         self._last_s = -math.inf
         self._stream_judged_s = -math.inf
+        self._demand_asked: tuple[float, bool, tuple[Rule, ...]] | None = None
+        self._demand_told = Demand()
 
     # -- samples ------------------------------------------------------------------------------------
 
@@ -318,7 +320,13 @@ class UnitAlerts:
         """How often the rules need a reading: tight only in their hours."""
         if not self.runs:
             return Demand()
-        in_force = [run.rule for run in self.runs.values() if self.is_in_force(run, now_s)]
+        in_force = tuple(run.rule for run in self.runs.values() if self.is_in_force(run, now_s))
+        asked = (idle_s, self.needs_stream, in_force)
+        if asked != self._demand_asked:  # it is asked every second, and is different a few times a day
+            self._demand_asked, self._demand_told = asked, self._demand_of(in_force, idle_s)
+        return self._demand_told
+
+    def _demand_of(self, in_force: tuple[Rule, ...], idle_s: float) -> Demand:
         polled = [rule for rule in in_force if rule.metric not in STREAMED_METRICS]
         return Demand(
             interval_s=min((wanted_interval_s(rule, idle_s) for rule in in_force), default=idle_s),

@@ -42,7 +42,8 @@ def sampled(watch: Watch, limits: Limits, at_s: float) -> tuple[Watch, bool]:
     if watch.last_s is None or watch.stretch_from_s is None or at_s - watch.last_s > limits.max_gap_s:
         return replace(watch, last_s=at_s, stretch_from_s=at_s), False
     is_back = watch.is_lost and at_s - watch.stretch_from_s >= limits.recover_s
-    return replace(watch, last_s=at_s, data_until_s=at_s, is_lost=watch.is_lost and not is_back), is_back
+    # Each sample of each meter comes here, and replace() takes three times as long.
+    return Watch(watch.started_s, at_s, watch.stretch_from_s, at_s, watch.is_lost and not is_back), is_back
 
 
 def due_s(watch: Watch, limits: Limits) -> float | None:

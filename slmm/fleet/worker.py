@@ -288,10 +288,12 @@ class MeterWorker:
 
     def _is_polls_turn(self) -> bool:
         """Whether a poll goes before the next step of a long operation."""
-        if not self._owes_poll or self._jobs.head is not Priority.STEP:
-            return False
+        is_steps_turn = not self._owes_poll or self._jobs.head is not Priority.STEP
+        return not is_steps_turn and self._is_poll_due(max(self._meter.ready_s, time.monotonic()))
+
+    def _is_poll_due(self, now_s: float) -> bool:
         due_s = self._poll_due_s()
-        return due_s is not None and due_s <= max(self._meter.ready_s, time.monotonic())
+        return due_s is not None and due_s <= now_s
 
     def _poll_due_s(self) -> float | None:
         return self._timetable.poll_due_s(
@@ -314,10 +316,10 @@ class MeterWorker:
     def _do_what_is_due(self) -> None:
         now_s = time.monotonic()
         self._owes_poll = False
-        expires_s, stream_s, poll_s = self._meter.expires_s, self._stream_due_s(), self._poll_due_s()
+        expires_s, stream_s = self._meter.expires_s, self._stream_due_s()
         if expires_s is not None and now_s >= expires_s:
             self._meter.close("its time has come")
-        elif stream_s is not None and stream_s <= now_s and (poll_s is None or poll_s > now_s):
+        elif stream_s is not None and stream_s <= now_s and not self._is_poll_due(now_s):
             self._attempt(self._stream)
         elif self._is_chore_waiting() and self._timetable.is_chores_turn(
             self._meter.ready_s, now_s, is_state_known=self._ledger.state_read_s is not None
@@ -380,10 +382,7 @@ class MeterWorker:
         if self._is_stopping or self._stream_due_s() is None:
             return True
         self._jobs.drop_wakes()  # to look again is what happens here
-        if self._jobs.head is not None:
-            return True
-        poll_s = self._poll_due_s()
-        return poll_s is not None and poll_s <= time.monotonic()
+        return self._jobs.head is not None or self._is_poll_due(time.monotonic())
 
     def _explain(self, error: DeviceError) -> Verdict:
         """Why the meter is lost; knocks at its other ports for that."""
