@@ -9,7 +9,7 @@ import random  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 
-from tests.fuzz import everything, rest  # noqa: E402
+from tests.fuzz import everything, rest, wire  # noqa: E402
 from tests.fuzz.mutation import Mutator  # noqa: E402
 from tests.fuzz.target import Finding, Target, keep, kept, name_of, tried  # noqa: E402
 
@@ -48,7 +48,8 @@ def run(target: Target, cases: int, seed: int, *, keeps: bool) -> tuple[int, lis
 def main() -> int:
     """Every target that is named, or all of those that need no server."""
     targets = everything.targets()
-    names = [*targets, "rest"]
+    services = {"rest": rest.target, "wire": wire.target}
+    names = [*targets, *services]
     parser = argparse.ArgumentParser(prog="script/fuzz", description=__doc__)
     parser.add_argument("target", nargs="*", help=f"any of {', '.join(names)}; else all")
     parser.add_argument("--cases", type=int, default=10_000, help="of each target (default: %(default)s)")
@@ -60,7 +61,9 @@ def main() -> int:
     failed = 0
     for name in given.target or names:
         began_s = time.monotonic()
-        done, found = run(rest.target() if name == "rest" else targets[name], given.cases, given.seed, keeps=given.keep)
+        done, found = run(
+            services[name]() if name in services else targets[name], given.cases, given.seed, keeps=given.keep
+        )
         print(f"{name}: {done} cases in {time.monotonic() - began_s:.0f} s, {len(found)} findings", flush=True)
         failed += len(found)
     return 1 if failed else 0

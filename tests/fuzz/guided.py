@@ -1,4 +1,4 @@
-"""Fuzzing that follows the branches it reaches, with atheris: ``script/fuzz --guided [target …]``; see docs/development.md.
+"""Fuzzing that follows the branches it reaches, with atheris: ``script/fuzz --guided target``; see docs/development.md.
 
 New inputs grow in build/fuzz/<target>; with ``--merge`` those that reach something new go into the corpus.
 """

@@ -78,7 +78,7 @@ def _change(part: Any, last: Any, dice: random.Random, words: tuple[Any, ...]) -
         part[dice.choice(["", "x", "id", *map(str, part)]) + dice.choice(["", "_"])] = dice.choice(ODD)
     elif how < 0.3:
         part[last] = copy.deepcopy(dice.choice(list(part.values() if isinstance(part, dict) else part)))
-    elif how < 0.4 and isinstance(part[last], (int, float)) and not isinstance(part[last], bool):
+    elif how < 0.4 and type(part[last]) in (int, float) and abs(part[last]) < 1e15:
         part[last] = part[last] * dice.choice((-1, 10, 0.5)) + dice.choice((0, 1, 0.05))
     else:
         part[last] = copy.deepcopy(dice.choice((*ODD, *words)))

@@ -61,7 +61,7 @@ class Requests:
         for parameter in operation.get("parameters", []):
             name, schema = parameter["name"], parameter.get("schema", {})
             if parameter["in"] == "path":
-                path = path.replace("{%s}" % name, str(PATHS.get(name, 1)))
+                path = path.replace(f"{{{name}}}", str(PATHS.get(name, 1)))
             elif parameter["in"] == "query" and (parameter.get("required") or self._dice.random() < 0.5):
                 query[name] = str(self._dice.choice(QUERIES[name]) if name in QUERIES else self.value(schema))
         request = {"method": method.upper(), "path": path, "query": query, "headers": self._dice.choice(HEADERS)}
@@ -71,16 +71,15 @@ class Requests:
     def value(self, schema: dict[str, Any], depth: int = 0) -> Any:
         """Something that fits a schema."""
         if "$ref" in schema:
-            schema = self._schemas[schema["$ref"].rpartition("/")[2]]
-        for key in ("anyOf", "oneOf"):
+            return self.value(self._schemas[schema["$ref"].rpartition("/")[2]], depth)
+        for key in ("anyOf", "oneOf", "allOf"):
             if key in schema:
                 return self.value(self._dice.choice(schema[key]), depth)
-        if "allOf" in schema:
-            return self.value(schema["allOf"][0], depth)
-        if "const" in schema:
-            return schema["const"]
-        if "enum" in schema:
-            return self._dice.choice(schema["enum"])
+        if "const" in schema or "enum" in schema:
+            return self._dice.choice(schema.get("enum") or [schema["const"]])
+        return self._of_type(schema, depth)
+
+    def _of_type(self, schema: dict[str, Any], depth: int) -> Any:
         match schema.get("type"):
             case "object":
                 return self._object(schema, depth)

@@ -60,6 +60,7 @@ class Service:
         self._app: Flask | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._cases = 0
+        self._lacks_unit = False
         atexit.register(self.stop)
 
     @property
@@ -90,11 +91,12 @@ class Service:
     def case(self, data: bytes) -> None:
         """One request as JSON; raises AssertionError for an answer that should not be."""
         request = json.loads(data)
-        if self._cases % 50 == 0:
+        if self._cases % 50 == 0 or self._lacks_unit:
             unit = {"unit_id": "a", "host": "127.0.0.1", "tcp_port": 9, "poll_enabled": False}
             self.send({"method": "POST", "path": f"{API}/roster", "body": unit})
             self.send({"method": "POST", "path": f"{API}/_system/standby"})
         self._cases += 1
+        self._lacks_unit = b"DELETE" in data
         if self._cases % CASES_EACH == 0:
             self.stop()
         path = str(request.get("path", "/")) if isinstance(request, dict) else "/"
@@ -108,10 +110,8 @@ class Service:
         environ = _environ(request)
         pieces, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=False)
         try:
-            if "event-stream" in headers.get("Content-Type", ""):
-                body = next(iter(pieces), b"")
-            else:
-                body = b"".join(pieces)
+            is_stream = "event-stream" in headers.get("Content-Type", "")
+            body = next(iter(pieces), b"") if is_stream else b"".join(pieces)
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()
@@ -204,8 +204,9 @@ class RestMutator:
         request = self._requests.any() if self._dice.random() < 0.6 else self._dice.choice(self._seeds)
         if self._dice.random() < 0.1:
             return as_bytes(request)
-        if "body" in request and self._dice.random() < 0.6:
-            return as_bytes({**request, "body": changed(request["body"], self._dice)})
+        part = "body" if "body" in request else "query"
+        if request.get(part) and self._dice.random() < 0.75:
+            return as_bytes({**request, part: changed(request[part], self._dice)})
         altered = changed(request, self._dice)
         return as_bytes(altered if isinstance(altered, dict) else request)
 
