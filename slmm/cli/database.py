@@ -7,6 +7,8 @@ import click
 from slmm import settings as settings_module
 from slmm.cli import store
 from slmm.cli.output import json_option, say, show_json
+from slmm.errors import Conflict, Invalid
+from slmm.storage import restore
 from slmm.storage import upgrade as schema
 from slmm.storage.upgrade import MIGRATIONS
 
@@ -36,3 +38,33 @@ def upgrade(as_json: bool) -> None:
     with store.opened(settings_module.load()) as database:
         found = schema.current(database.engine)
     show_json({"current": found}) if as_json else say(f"the schema is {found}")
+
+
+@database_group.command("downgrade")
+@click.argument("revision")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def downgrade(revision: str, yes: bool, as_json: bool) -> None:
+    """Go back to an older schema, such as 0008, for an older version of SLMM; the service must not run.
+
+    What the older schema has no place for is gone; a backup is made first.
+    """
+    settings = settings_module.load()
+    if revision not in schema.known(MIGRATIONS):
+        raise Invalid(f"there is no schema {revision!r}; known: {', '.join(sorted(schema.known(MIGRATIONS)))}")
+    with store.opened(settings, is_migrated=False) as database, restore.alone(settings.data_dir):
+        before = schema.current(database.engine)
+        if before is not None and before not in schema.known(MIGRATIONS):
+            raise Conflict(f"the database has schema {before}; only the SLMM that wrote it can go back from it")
+        if before is None or before <= revision:
+            raise Conflict(f"the schema is {before or 'empty'} already; nothing to go back from")
+        if not yes:
+            question = f"Go from schema {before} back to {revision}? What {revision} has no place for is lost."
+            click.confirm(question, abort=True, err=True)
+        copy = schema.backup(database.engine, settings.data_dir / "backups", before)
+        schema.downgrade(database.engine, MIGRATIONS, revision)
+        found = schema.current(database.engine)
+    if as_json:
+        show_json({"current": found, "backup": None if copy is None else str(copy)})
+        return
+    say(f"the schema is {found}; as it was: {copy or 'nowhere, for this is no SQLite database'}")

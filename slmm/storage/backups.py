@@ -28,7 +28,6 @@ FOLDER = "backups"
 RECORDS_KEPT = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.(zip|db)")
 SCHEDULED = re.compile(r"slmm-nightly-\d{8}T\d{6}Z\.zip")
-_MIGRATION = re.compile(r"slmm-\d{8}T\d{6}\.\d+Z-(?P<schema>\w+)\.db")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +237,7 @@ def _described(path: Path) -> Kept:
     stat = path.stat()
     made_at = datetime.fromtimestamp(stat.st_mtime, UTC)
     if path.suffix == ".db":
-        match = _MIGRATION.fullmatch(path.name)
+        match = upgrade.COPY.fullmatch(path.name)
         schema = match["schema"] if match else None
         return Kept(path.name, "migration", stat.st_size, made_at, None, schema, (archive.DATABASE,), (), None)
     try:

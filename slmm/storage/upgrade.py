@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,11 +22,15 @@ from sqlalchemy import Engine, create_engine, inspect
 
 import slmm.storage.models  # noqa: F401 - fills the metadata
 from slmm.errors import Conflict, SlmmError
+from slmm.storage import archive
 from slmm.storage.database import Base, engine_options, prepare_engine
 
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parent.parent.parent / "migrations"
+COPY = re.compile(r"slmm-\d{8}T\d{6}\.\d+Z-(?P<schema>\w+)\.db")
+"""What a copy made before a migration is called; in the order of the alphabet they are in that of time."""
+COPIES_KEPT = 5
 LOCK_WITHIN_S = 60.0
 LOCK_EVERY_S = 0.05
 _sleep = get_original("time", "sleep")  # this runs in a pool thread, which has no hub to sleep on
@@ -78,6 +83,7 @@ def upgrade(database: Engine | str, migrations: Path, backup_dir: Path) -> None:
             backup(engine, backup_dir, before or "empty")
         command.upgrade(_config(engine, migrations), "head")
         logger.info("schema migrated from %s to %s", before or "empty", wanted)
+        _prune(backup_dir)
 
 
 def _refuse_unknown(before: str | None, tables: set[str], migrations: Path) -> None:
@@ -115,12 +121,24 @@ def backup(engine: Engine, backup_dir: Path, revision: str) -> Path | None:
             closing(sqlite3.connect(unfinished)) as copy,
         ):
             source.backup(copy)
+        archive.check_database(unfinished)
         unfinished.rename(path)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, SlmmError) as error:
         unfinished.unlink(missing_ok=True)
         raise BackupFailed(f"no backup could be written to {backup_dir}, so nothing is migrated: {error}") from error
     logger.info("backup written to %s", path)
     return path
+
+
+def _prune(backup_dir: Path) -> None:
+    """Let the oldest copies go; the newest COPIES_KEPT stay, whatever their schema."""
+    copies = sorted(path for path in backup_dir.glob("*.db") if COPY.fullmatch(path.name))
+    for path in copies[:-COPIES_KEPT]:
+        try:
+            path.unlink()
+            logger.info("%s is removed, being older than the newest %d", path.name, COPIES_KEPT)
+        except OSError as error:
+            logger.warning("%s cannot be removed: %s", path, error)
 
 
 @contextmanager

@@ -73,15 +73,15 @@ def _service(runtime: Runtime) -> Iterator[Metric]:
 
 
 def _backups(runtime: Runtime) -> Iterator[Metric]:
-    """Those made by themselves; nothing where none are, or before the first look."""
-    if not runtime.backups.is_scheduled or (state := runtime.backups.state) is None:
+    """Those made by themselves; nothing where none are."""
+    if not runtime.backups.is_scheduled:
         return
-    at_s = datetime.fromisoformat(state.succeeded_at).timestamp() if state.succeeded_at else 0.0
+    state = runtime.backups.state
+    at_s = datetime.fromisoformat(state.succeeded_at).timestamp() if state and state.succeeded_at else 0.0
     text = "When a backup was last made by itself and restored to try it, as Unix time; 0 for never."
     yield gauge("slmm_backup_last_success_timestamp_seconds", text, at_s)
-    yield counter(
-        "slmm_backup_failures_total", "Backups made by themselves, or their copies, that failed.", state.failures
-    )
+    failures = state.failures if state else 0
+    yield counter("slmm_backup_failures_total", "Tries at a backup, or at copying it, that failed.", failures)
 
 
 def _state(runtime: Runtime, unit_id: str, *, is_read: bool) -> str:
