@@ -5,17 +5,16 @@ A recipient is told once per incident, again when it gets worse, and when it is 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from slmm.alerts import texts
+from slmm.alerts.heard import WITHHELD_STAGE, Heard
 from slmm.alerts.letters import (
-    TOLD,
     UNACKED_STAGE,
     Letters,
     Surroundings,
@@ -31,8 +30,6 @@ from slmm.storage.models import EventRow, IncidentRow, NotificationRow, ShelfRow
 
 LEVEL = "level"
 RANK = {"amber": 0, "red": 1}
-WITHHELD_STAGE = "withheld"
-"""What an address would have heard, had nothing been snoozed; it names the events and what was wished of them."""
 
 
 _IS_FOLLOW_UP = (NotificationRow.kind == MessageKind.REMINDER) | NotificationRow.stage.startswith(UNACKED_STAGE)
@@ -45,6 +42,7 @@ class Desk:
         self._session = session
         self._now = now
         self._people = surroundings.people_channels
+        self._heard = Heard(session)
         self._letters = Letters(session, now, surroundings)
 
     # -- what happens to events --------------------------------------------------------------------
@@ -99,7 +97,7 @@ class Desk:
         incident.closed_at = max(one.clear_at for one in events if one.clear_at is not None)
         self._session.flush()
         self.cancel_follow_ups(incident)
-        for target, rows in self._told(incident).items():
+        for target, rows in self._heard.by_address(incident).items():
             self._tell_end(incident, event, events, target, rows)
         return incident
 
@@ -185,13 +183,13 @@ class Desk:
             self._withhold(incident, event, wishes)
             return
         for target in wishes.targets:
-            told = self._told_of(incident, target)
+            told = self._heard.by(incident, target)
             if any(RANK[row.severity] >= RANK[event.severity] for row in told):
                 continue
             kind = MessageKind.ESCALATION if self._without_unsent(told) else MessageKind.ONSET
             subject = texts.onset_subject(event.unit_id, facts_of(event))
             self._letters.enqueue(incident, event, kind, event.severity, target, subject, onset_body)
-            if (row := self._withheld(incident, target)) is not None:
+            if (row := self._heard.withheld(incident, target)) is not None:
                 row.kind = MessageKind.ESCALATION  # what is still withheld is no begin any more
         self._arrange_follow_ups(incident, event, wishes)
 
@@ -217,11 +215,11 @@ class Desk:
         }
         subject = texts.onset_subject(event.unit_id, facts_of(event))
         for target in wishes.targets:
-            told = self._told_of(incident, target)
+            told = self._heard.by(incident, target)
             if any(RANK[row.severity] >= RANK[event.severity] for row in told):
                 continue
             kind = MessageKind.ESCALATION if told else MessageKind.ONSET
-            row = self._withheld(incident, target) or self._letters.enqueue(
+            row = self._heard.withheld(incident, target) or self._letters.enqueue(
                 incident, event, kind, WITHHELD_STAGE, target, subject, onset_body, "suppressed"
             )
             if row is None:
@@ -281,7 +279,7 @@ class Desk:
         of_kind = NotificationRow.kind == kind
         if not is_reminder:
             of_kind &= NotificationRow.stage.startswith(UNACKED_STAGE)
-        rows = list(self._session.scalars(self._to(incident, target).where(of_kind)))
+        rows = list(self._session.scalars(self._heard.to(incident, target).where(of_kind)))
         at = self._now + timedelta(seconds=after_s)
         for row in rows:
             counts = row.status in ("pending", "sending") if is_reminder else row.status != "cancelled"
@@ -306,7 +304,7 @@ class Desk:
         rows: Sequence[NotificationRow],
     ) -> None:
         """One message to one who was told of the onset, or would have been in a moment."""
-        is_untold = all(self._fate(row) == "pending" for row in rows)
+        is_untold = all(self._heard.fate(row) == "pending" for row in rows)
         has_recovered = all(one.end_reason in ("cleared", "online") for one in events)
         kind = MessageKind.MERGED if is_untold else MessageKind.CLEAR if has_recovered else MessageKind.NOTICE
         word = "Occurred and ended" if is_untold else "Cleared" if has_recovered else "Ended"
@@ -319,21 +317,11 @@ class Desk:
         at = max(self._now, min(row.not_before for row in rows)) if is_untold else None
         row = self._letters.enqueue(incident, event, kind, "end", target, subject, body, at=at, severity=severity)
         if row is not None and is_untold:
-            unsent = self._to(incident, target).where(
+            unsent = self._heard.to(incident, target).where(
                 NotificationRow.status == "pending", NotificationRow.uid != row.uid
             )
             for other in list(self._session.scalars(unsent)):
                 other.status, other.merged_into = "merged", row.uid
-
-    def _fate(self, row: NotificationRow) -> str:
-        """What became of a message; one in a digest shares the digest's, which is not taken back any more."""
-        while row.status == "merged":
-            wanted = select(NotificationRow).where(NotificationRow.uid == row.merged_into)
-            taker = self._session.scalar(wanted)
-            if taker is None:
-                return "sent"
-            row = taker
-        return "sending" if row.kind == MessageKind.DIGEST and row.status == "pending" else row.status
 
     # -- looking up --------------------------------------------------------------------------------------
 
@@ -349,53 +337,6 @@ class Desk:
     def _open_events(self, incident: IncidentRow) -> list[EventRow]:
         wanted = select(EventRow).where(EventRow.incident_id == incident.id, EventRow.clear_at.is_(None))
         return list(self._session.scalars(wanted))
-
-    @staticmethod
-    def _to(incident: IncidentRow, target: Target) -> Select[NotificationRow]:
-        """The messages of an incident to one address."""
-        return (
-            select(NotificationRow)
-            .where(
-                NotificationRow.incident_id == incident.id,
-                NotificationRow.channel == target.channel,
-                NotificationRow.recipient == target.recipient,
-            )
-            .order_by(NotificationRow.id)
-        )
-
-    def _withheld(self, incident: IncidentRow, target: Target) -> NotificationRow | None:
-        wanted = self._to(incident, target).where(
-            NotificationRow.stage == WITHHELD_STAGE, NotificationRow.status == "suppressed"
-        )
-        return self._session.scalar(wanted)
-
-    def _told(self, incident: IncidentRow) -> dict[Target, list[NotificationRow]]:
-        """For each address what it has heard of the incident or is about to; without those whom nothing reached."""
-        wanted = (
-            select(NotificationRow)
-            .where(
-                NotificationRow.incident_id == incident.id,
-                NotificationRow.kind.in_(TOLD),
-                NotificationRow.status.in_(("pending", "sending", "sent", "merged")),
-            )
-            .order_by(NotificationRow.id)
-        )
-        told: dict[Target, list[NotificationRow]] = defaultdict(list)
-        for row in self._session.scalars(wanted):
-            if self._fate(row) != "dead":
-                told[Target(row.channel, row.recipient)].append(row)
-        return told
-
-    def _told_of(self, incident: IncidentRow, target: Target) -> list[NotificationRow]:
-        """What an address has heard or will hear at once; a time-out counts when it has come."""
-        wanted = self._to(incident, target).where(
-            NotificationRow.kind.in_(TOLD), NotificationRow.status.not_in(("suppressed", "cancelled"))
-        )
-        return [
-            row
-            for row in self._session.scalars(wanted)
-            if not (row.stage.startswith(UNACKED_STAGE) and row.status in ("pending", "dead"))
-        ]
 
 
 def _worse(one: str, other: str) -> str:
