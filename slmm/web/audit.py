@@ -68,8 +68,11 @@ def _keep(response: Response) -> Response:
             detail=_detail(),
             outcome=str(response.status_code),
         )
-    except SQLAlchemyError:
-        logger.exception("%s %s by %s is not in the audit log", request.method, request.path, asking.name)
+    except SQLAlchemyError as error:
+        why = getattr(error, "orig", None) or error
+        logger.error("%s %s by %s is not in the audit log: %s", request.method, request.path, asking.name, why)
+        if response.status_code >= 500:  # it says itself that nothing was done, and why
+            return response
         told = f"answered {response.status_code}, but the audit log could not be written: the database does not take it"
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_audited", told)
     return response

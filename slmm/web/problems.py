@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, json, make_response, request
+from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from slmm import errors
+from slmm.storage import recovery
 
 logger = logging.getLogger(__name__)
 
@@ -127,13 +130,24 @@ def _rule() -> str:
     return str(request.url_rule or request.path)
 
 
-def _database_problem(error: OperationalError) -> Response:
-    """Locked, full or gone: a transaction that failed has changed nothing."""
-    logger.error("%s %s: %s", request.method, _rule(), error)
+def _database_problem(error: DatabaseError) -> Response:
+    """Locked, full, damaged or gone: a transaction that failed has changed nothing."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if not isinstance(error, OperationalError) and not recovery.is_damage(error.orig):
+        return _unexpected(error)
+    logger.error("%s %s: the database does not take it: %s", request.method, _rule(), error.orig)
+    if code == sqlite3.SQLITE_FULL:
+        detail = "the disk is full, and nothing was changed; free some of it and try again"
+        return problem(HTTPStatus.INSUFFICIENT_STORAGE, "disk_full", detail)
     detail = f"the database does not take it at present ({error.orig}); nothing was changed, try again"
     response = problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail)
     response.headers["Retry-After"] = "10"
     return response
+
+
+def _broken_body(error: ParseException) -> Response:
+    """A body in chunks that are none: gunicorn tells it only while the view reads."""
+    return problem(HTTPStatus.BAD_REQUEST, "bad_request", f"the body cannot be read: {str(error)[:LONGEST_ECHO]}")
 
 
 def _unexpected(error: Exception) -> Response:
@@ -177,5 +191,6 @@ def register(app: Flask) -> None:
     """Answer every error of the application in this form."""
     app.register_error_handler(errors.SlmmError, _slmm_problem)
     app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(OperationalError, _database_problem)
+    app.register_error_handler(DatabaseError, _database_problem)
+    app.register_error_handler(ParseException, _broken_body)
     app.register_error_handler(Exception, _unexpected)
