@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     monitor_idle_poll_interval: Seconds = Field(10.0, validation_alias=_also("MONITOR_IDLE_POLL_INTERVAL"))
     """Cadence when a feed is only kept alive, in s."""
     monitor_state_refresh_s: Seconds = Field(30.0, validation_alias=_also("MONITOR_STATE_REFRESH_S"))
-    """How often the run state is read again, in s."""
+    """How long the run state is taken for granted while the display does not show that it measures, in s."""
     monitor_health_refresh_s: Seconds = 900.0
     """How often clock, battery and SD card are looked at, in s."""
     monitor_backoff_base_s: float = Field(1.0, gt=0, le=3600, validation_alias=_also("MONITOR_BACKOFF_BASE_S"))

@@ -14,13 +14,15 @@ from slmm.fleet import contact
 from slmm.fleet.contact import Contact
 from slmm.fleet.diagnosis import Verdict
 from slmm.fleet.journal import Journal
-from slmm.nl43.readings import decode_stream_status, quality_flags
+from slmm.nl43.readings import decode_stream_status, quality_flags, run_goes_on
 from slmm.storage.board import StatusBoard
 
 logger = logging.getLogger(__name__)
 
 NEW_RUN_FLAGS = frozenset({"lmax_fell", "lmin_rose", "le_fell"})
 """What shows that the meter began its figures anew though nobody told us."""
+ASKED_AT_LEAST = 20
+"""However surely the display shows that it measures, the run state is asked for after so many times the usual pause."""
 BATTERY_WORDS = {"F": "Full", "M": "Middle", "L": "Low", "D": "Dead", "E": "Empty"}
 """The letters of ``DRD?status`` (comm. guide p. 92); of the words only Full was ever seen on a meter."""
 
@@ -48,10 +50,23 @@ class Ledger:
         self._explain = explain
         self._lost_s: float | None = None
         self._previous: events.Levels | None = None
+        self._previous_s = 0.0
+        """Monotonic time of the reading before."""
+        self._shown_s = 0.0
+        """Until then the display has shown that a measurement runs."""
 
     def is_state_stale(self, refresh_s: float) -> bool:
-        """Whether the run state is to be read again."""
-        return self.state_read_s is None or time.monotonic() - self.state_read_s >= refresh_s
+        """Whether the run state is to be read again: nobody has said or shown it for so long.
+
+        To ask takes the place of a reading; while the figures of a measurement move there is no need to.
+        """
+        if self.state_read_s is None:
+            return True
+        now_s = time.monotonic()
+        asked_ago_s = now_s - self.state_read_s
+        return asked_ago_s >= refresh_s and (
+            now_s - self._shown_s >= refresh_s or asked_ago_s >= ASKED_AT_LEAST * refresh_s
+        )
 
     def take(self, channels: tuple[events.Levels, ...], raw: str) -> events.Reading:
         """A display line that has just arrived: a reading with all that is known about its run, published."""
@@ -70,11 +85,20 @@ class Ledger:
         )
         if not NEW_RUN_FLAGS.isdisjoint(reading.flags):
             self.runs_seen += 1
-        self._previous = main
+        elif is_measuring and run_goes_on(main, self._previous):
+            self._note_measuring()
+        self._previous, self._previous_s = main, time.monotonic()
         status.reading = reading
         self.judge(None)  # that the meter is found again is told before the reading that shows it
         signals.publish(signals.reading_taken, reading)
         return reading
+
+    def _note_measuring(self) -> None:
+        """It measured when the reading before this one was taken, whatever happened since."""
+        status = self.status
+        self._shown_s = self._previous_s
+        if status.reading is not None and status.state_read_at is not None:
+            status.state_read_at = max(status.state_read_at, status.reading.at)
 
     def take_streamed(self, line: str) -> None:
         """A DRD line that has just arrived; one that makes no sense is counted in the log and left out."""

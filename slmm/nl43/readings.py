@@ -10,6 +10,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from slmm.errors import Garbled
 from slmm.events import Levels, RunState
@@ -18,6 +19,8 @@ CHANNELS = 4
 DISPLAY_FIELDS = 16
 STREAM_FIELDS = 8
 LOWEST_DB, HIGHEST_DB = -50.0, 200.0
+CLOCK_YEARS = range(1970, 2200)
+"""What a meter's clock may show: far years are garbage, and cannot be converted to other zones."""
 LN_TOLERANCE_DB = 0.2
 """Percentiles come from another sampling than Lmax and Lmin: LN1 0.1 dB above Lmax is normal."""
 ROUNDING_DB = 0.05
@@ -159,9 +162,25 @@ def parse_clock(text: str) -> datetime:
 
 def _clock(text: str) -> datetime | None:
     try:
-        return datetime.strptime(text, "%Y/%m/%d %H:%M:%S")  # noqa: DTZ007 - the meter has no zone
+        clock = datetime.strptime(text, "%Y/%m/%d %H:%M:%S")  # noqa: DTZ007 - the meter has no zone
     except ValueError:
         return None
+    return clock if clock.year in CLOCK_YEARS else None
+
+
+_RUN_FIGURES = attrgetter("leq", "le", "lmax", "lmin", "lpeak", "ln1", "ln2", "ln3", "ln4", "ln5")
+
+
+def run_goes_on(current: Levels, previous: Levels | None) -> bool:
+    """Whether a figure of the measurement differs from the reading before: it measured after that one was taken.
+
+    Of a stopped meter all of them stand still, and Lp alone moves. That nothing moved proves nothing: in steady
+    noise, or hours after the start, the figures of a running measurement stand still for a while, too.
+    """
+    if previous is None:
+        return False
+    before, now = _RUN_FIGURES(previous), _RUN_FIGURES(current)
+    return before != now and any(a is not None and b is not None and a != b for a, b in zip(before, now, strict=True))
 
 
 def _exceeds(higher: float | None, lower: float | None, tolerance_db: float = ROUNDING_DB) -> bool:

@@ -13,6 +13,7 @@ from slmm.nl43.readings import (
     parse_level,
     parse_run_state,
     quality_flags,
+    run_goes_on,
 )
 from tests.nl43.lines import ABSENT, BEFORE_FIRST, DLC, DOD, DRD, DRD_STATUS
 
@@ -170,3 +171,21 @@ def test_a_stopped_meter_holds_old_extremes_beside_a_live_level() -> None:
 def test_the_percentiles_of_a_real_meter_lie_a_tenth_outside_its_extremes() -> None:
     real = decode_display(DOD)[0]
     assert not {"ln_above_lmax", "ln_below_lmin"} & set(quality_flags(real, None, is_measuring=True))
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "goes_on"),
+    [
+        ({"leq": 60.1}, {"leq": 60.0}, True),
+        ({"ln5": 40.0}, {"ln5": 40.1}, True),
+        ({"lp": 70.0}, {"lp": 50.0}, False),
+        ({"leq": 60.0, "lp": 70.0}, {"leq": 60.0, "lp": 50.0}, False),
+        ({"leq": 60.0}, {}, False),
+        ({}, {"leq": 60.0}, False),
+    ],
+)
+def test_a_figure_that_moved_shows_that_a_measurement_runs(
+    now: dict[str, float], before: dict[str, float], goes_on: bool
+) -> None:
+    assert run_goes_on(Levels(**now), Levels(**before)) is goes_on
+    assert not run_goes_on(Levels(**now), None)
