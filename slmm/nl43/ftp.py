@@ -138,9 +138,11 @@ class Session:
 
     def _fit_to_show(self, reply: str) -> str:
         """One line, without the password: servers repeat what they do not understand."""
-        code = reply[:3] if reply[:3].isdigit() else ""
-        text = code + reply[len(code) :].replace(_wire(self._access.password) or "\n", "***")
-        return "".join(letter for letter in text[:123] if letter.isprintable())
+        shown, secret = (
+            "".join(letter for letter in text if letter.isprintable()) for text in (reply, _wire(self._access.password))
+        )
+        code = shown[:3] if shown[:3].isdigit() else ""
+        return (code + shown[len(code) :].replace(secret or "\n", "***"))[:123]
 
     def _refusal(self, what: str, reply: str) -> DeviceError | NotFound:
         code = reply[:3]

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from slmm.errors import Garbled
 from slmm.events import Levels
-from slmm.nl43.readings import parse_level
+from slmm.nl43.readings import CLOCK_YEARS, parse_level
 
 ADDRESS, START_TIME, MEASUREMENT_TIME = "address", "start time", "measurement time"
 CHANNELS = ("main", "sub1", "sub2", "sub3")
@@ -68,9 +68,11 @@ def parse_time(text: str) -> datetime:
         *numbers, fraction = match.groups()
         year, month, day, hour, minute, second = map(int, numbers)
         try:
-            return datetime(  # noqa: DTZ001 - the meter has no zone
+            time = datetime(  # noqa: DTZ001 - the meter has no zone
                 year, month, day, hour, minute, second, int((fraction or "").ljust(6, "0"))
             )
+            if year in CLOCK_YEARS:
+                return time
         except ValueError:
             pass
     raise Garbled(f"{text[:40]!r} is no time of the meter's clock", text)
