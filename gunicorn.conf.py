@@ -17,6 +17,9 @@ keepalive = 15
 limit_request_line = 8190  # the most there is: a page may name some hundred units in its address
 # A recycled or reloaded worker would overlap with the old one: two owners of one meter.
 max_requests = 0
+# Connections taken in one go of the event loop; gevent's hundred would be a tenth of a second of requests, before
+# each slice of viewers that a frame goes out to, when everybody comes back after a restart.
+_accepted_at_once = 5
 control_socket_disable = True
 proc_name = "slmm"
 loglevel = _loaded.log_level.lower()
@@ -36,6 +39,7 @@ def post_worker_init(worker):
     import sys
 
     import gevent
+    from gevent.baseserver import BaseServer
 
     from slmm import logs
     from slmm.errors import SlmmError
@@ -44,6 +48,7 @@ def post_worker_init(worker):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    BaseServer.max_accept = _accepted_at_once
     logs.configure(_loaded.log_level, _loaded.log_format)
     logs.hear_hub(gevent.get_hub())
     # The rings of a few hundred feeds are long-lived; going through them again and again costs more than
