@@ -25,8 +25,9 @@ from slmm.soak.watching import Crowd, Observer
 COLLECT_S = 4.0
 """An emulator holds 200 display lines: some 20 s at ten times the speed."""
 SETTLE_S = 30.0
-BEHIND_S = 5.0
+BEHIND_S = 15.0
 """What was read so long ago is in the record, or never will be."""
+ALARMS_END_S = 5.0
 ENDS_WITHIN_S = 240.0
 RULE = {"name": "Loud", "metric": "lp", "threshold_db": 65.0, "duration_s": 1, "clear_duration_s": 1, "cooldown_s": 0}
 """Quiet meters are at about 40 dB, with a passer-by at 55; loud ones 45 dB above that."""
@@ -307,7 +308,7 @@ class Soak:
         outcome, service = self.outcome, stage.service
         if not service.is_running:
             raise ServiceDied(f"the service ended by itself:\n{service.last_log()}")
-        gevent.sleep(BEHIND_S)  # the last alarms end
+        gevent.sleep(ALARMS_END_S)  # the last alarms end
         self._compare_alarms(stage)
         links = measuring.at_rest(service)
         outcome.counts = measuring.compare_counters(links, service.metrics(), self._baselines, self._counted(stage))
