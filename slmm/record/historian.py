@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from slmm.errors import DiskFull
 from slmm.events import Reading, StreamedLevels
 from slmm.record import frames
 from slmm.record.frames import Frame
 from slmm.record.store import Connection, Store
 from slmm.signals import levels_streamed, reading_taken
 from slmm.storage.behind import WriteBehind
+
+LEFT_TO_ALERTS_BYTES = 16_000_000
 
 
 class Historian(WriteBehind[Frame]):
@@ -62,12 +66,20 @@ class Historian(WriteBehind[Frame]):
         """
 
         def change(connection: Connection) -> None:
+            self._leave_room()
             frames.insert(self._store, connection, added)
             if beside is not None:
                 beside(connection)
 
         self._store.write(change)
         self.written += len(added)
+
+    def _leave_room(self) -> None:
+        """The last of the disk is for alerts, rules and accounts; readings can wait in memory. Raises DiskFull."""
+        folder = self._store.path.parent
+        if shutil.disk_usage(folder).free < LEFT_TO_ALERTS_BYTES:
+            left = f"the last {LEFT_TO_ALERTS_BYTES // 1_000_000} MB are left to alerts and settings"
+            raise DiskFull(f"the disk of {folder} is full: {left}")
 
     def _write(self, batch: Sequence[Frame]) -> list[str]:
         self.write(batch)

@@ -28,7 +28,7 @@ from slmm.storage import archive, broken
 from slmm.storage.backups import Backups
 from slmm.storage.broken import Broken
 from slmm.storage.downloads import on_disk
-from slmm.storage.recovery import take_member
+from slmm.storage.recovery import refuse_without_room, take_member
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def mend(path: Path, levels: Path, data_dir: Path, why: str, memory_mb: int = 25
         workshop.mkdir(mode=0o700, parents=True)
         try:
             with snapshot.alone(path.parent):
-                archive.refuse_a_full_disk(workshop, path.stat().st_size if path.exists() else 0)
+                refuse_without_room(workshop, path.stat().st_size if path.exists() else 0)
                 outcome = _make(path, levels, data_dir, workshop / "new.duckdb", memory_mb)
                 folder = broken.set_aside([path.with_name(f"{path.name}.wal"), path], data_dir)
                 found = broken.report(folder, "record", why, outcome)

@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from slmm.errors import DiskTrouble, SlmmError
+from slmm.errors import DiskFull, DiskTrouble, SlmmError
 from slmm.storage import archive, broken, upgrade
 from slmm.storage.backups import Backups, Kept
 from slmm.storage.broken import Broken
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 AFTER_CLEAN_STOP_S, AFTER_CRASH_S = 2.0, 20.0
 """How long the check may take; what is not looked at by then is taken for whole."""
 WORKSHOP = ".recovering"
+LEFT_BYTES = 16_000_000
 _LOOK_EVERY = 50_000
 """Steps of SQLite's machine between two looks at the clock: some ms."""
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -152,7 +153,7 @@ def _taken_out(kept: Kept, data_dir: Path) -> Path | None:
     source, copy = Backups(data_dir).folder / kept.name, workshop / archive.DATABASE
     try:
         if kept.kind == "migration":
-            archive.refuse_a_full_disk(workshop, source.stat().st_size)
+            refuse_without_room(workshop, source.stat().st_size)
             shutil.copyfile(source, copy)
         else:
             take_member(source, archive.DATABASE, copy)
@@ -177,7 +178,7 @@ def take_member(backup: Path, name: str, target: Path) -> None:
     sha256 = hashlib.sha256()
     try:
         with zipfile.ZipFile(backup) as opened, opened.open(name) as member, target.open("wb") as file:
-            archive.refuse_a_full_disk(target.parent, opened.getinfo(name).file_size)
+            refuse_without_room(target.parent, opened.getinfo(name).file_size)
             os.fchmod(file.fileno(), 0o600)
             while piece := member.read(archive.PIECE_BYTES):
                 sha256.update(piece)
@@ -188,6 +189,13 @@ def take_member(backup: Path, name: str, target: Path) -> None:
         raise DiskTrouble(f"{name} cannot be read from {backup.name}: {error}") from error
     if sha256.hexdigest() != expected:
         raise DiskTrouble(f"{name} in {backup.name} is not what was backed up")
+
+
+def refuse_without_room(folder: Path, needed_bytes: int) -> None:
+    """Raise DiskFull unless so much can be written there; closer to the limit than a backup may go, for it must be."""
+    free_bytes = shutil.disk_usage(folder).free
+    if needed_bytes > free_bytes - LEFT_BYTES:
+        raise DiskFull(f"{needed_bytes} bytes are needed in {folder}, and {free_bytes} are free: make room")
 
 
 def _exchange(file: Path, copy: Path, kept: Kept, data_dir: Path, why: str) -> Broken:

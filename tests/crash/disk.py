@@ -1,0 +1,55 @@
+"""A disk of its own for a test: a file system in memory that is small, can be filled, and made read-only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_BALLAST = "ballast"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """One mounted file system."""
+
+    top: Path
+
+    def fill(self) -> None:
+        """Until not a byte more can be written."""
+        with open(self.top / _BALLAST, "ab", buffering=0) as file, suppress(OSError):
+            for size in (1_000_000, 4096, 1):
+                with suppress(OSError):
+                    while True:
+                        file.write(b"x" * size)
+
+    def free_bytes(self) -> int:
+        """How much can still be written."""
+        return shutil.disk_usage(self.top).free
+
+    def free(self) -> None:
+        """There is room again."""
+        (self.top / _BALLAST).unlink()
+
+    def set_read_only(self, is_read_only: bool) -> None:
+        """As the kernel does with a disk that has failed; raises CalledProcessError while somebody writes."""
+        how = "ro" if is_read_only else "rw"
+        subprocess.run(["mount", "-o", f"remount,{how}", str(self.top)], check=True, capture_output=True)
+
+
+@contextmanager
+def small_disk(top: Path, size_mb: int) -> Iterator[Disk]:
+    """Mount *size_mb* of memory at *top* while the context lasts; needs root, as CI has it."""
+    top.mkdir(parents=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=700", "tmpfs", str(top)], check=True, capture_output=True
+    )
+    try:
+        yield Disk(top)
+    finally:
+        subprocess.run(["umount", "-l", str(top)], check=True, capture_output=True)
+        os.rmdir(top)
