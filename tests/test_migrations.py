@@ -17,8 +17,8 @@ from sqlalchemy import Engine, inspect, make_url, text
 from sqlalchemy.schema import CreateTable
 
 import slmm.storage.models  # noqa: F401 - fills the metadata
-from slmm.errors import Conflict
-from slmm.storage import upgrade
+from slmm.errors import Conflict, Invalid
+from slmm.storage import archive, upgrade
 from slmm.storage.database import Base, Database
 from slmm.storage.upgrade import MIGRATIONS
 
@@ -115,6 +115,38 @@ def test_the_copy_is_named_by_the_schema_it_has(engine: Engine, tmp_path: Path, 
     assert copy.stem.endswith(f"Z-{before}")
     with closing(sqlite3.connect(copy)) as backup:
         assert backup.execute("select version_num from alembic_version").fetchall() == [(before,)]
+
+
+def test_only_the_newest_copies_are_kept_and_nothing_else_is_touched(
+    engine: Engine, tmp_path: Path, one_more_step: Path
+) -> None:
+    migrate(engine, tmp_path)
+    for day in range(1, 9):
+        (tmp_path / "backups" / f"slmm-2026010{day}T000000.000001Z-0001.db").write_bytes(b"x")
+    theirs = tmp_path / "backups" / "before-the-move.db"
+    theirs.write_bytes(b"x")
+    add_step(one_more_step, "op.create_table('more', sa.Column('id', sa.Integer()))")
+    migrate(engine, tmp_path, one_more_step)
+    left = sorted(path.name for path in backups(tmp_path) if path != theirs)
+    assert theirs.exists()
+    assert left[:4] == [f"slmm-2026010{day}T000000.000001Z-0001.db" for day in range(5, 9)]
+    assert len(left) == upgrade.COPIES_KEPT
+
+
+def test_a_copy_that_is_damaged_is_no_copy(
+    engine: Engine, tmp_path: Path, one_more_step: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(engine, tmp_path)
+    add_step(one_more_step, "op.create_table('more', sa.Column('id', sa.Integer()))")
+
+    def damaged(path: Path) -> None:
+        raise Invalid(f"the database {path.name} is damaged")
+
+    monkeypatch.setattr(archive, "check_database", damaged)
+    with pytest.raises(upgrade.BackupFailed, match="damaged"):
+        migrate(engine, tmp_path, one_more_step)
+    assert upgrade.current(engine) == upgrade.head(MIGRATIONS)
+    assert backups(tmp_path) == []
 
 
 def test_a_copy_that_fails_is_an_error_and_leaves_no_half_of_it(tmp_path: Path) -> None:
