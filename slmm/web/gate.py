@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Flask, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from slmm.errors import NotAllowed, NotFound, NotIdentified
 from slmm.web import context
 from slmm.web.access import ANYBODY, NOBODY, Caller, Role, needed_role
+from slmm.web.guard import is_own
 from slmm.web.tickets import TicketBook
 
 SESSION_COOKIE, SHARE_COOKIE = "slmm_session", "slmm_share"
@@ -106,7 +105,7 @@ def _check_forgery(caller: Caller) -> None:
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    is_ours = site == "same-origin" if site is not None else urlsplit(origin or "").netloc == request.host
+    is_ours = site == "same-origin" if site is not None else is_own(origin or "")
     if not is_ours:
         raise NotAllowed("this change does not say that it comes from a page of this service (Origin)")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Flask, Response, request
 
 from slmm.errors import NotAllowed
@@ -17,9 +15,15 @@ CSP = (
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+def is_own(origin: str) -> bool:
+    """Whether *origin* is this service; it may be any text, so it is compared and not taken apart."""
+    host = origin.partition("://")[2]
+    return bool(host) and host == request.host
+
+
 def is_foreign(origin: str) -> bool:
     """Whether *origin* is a page of another site that is not on the list."""
-    return urlsplit(origin).netloc != request.host and origin not in context.runtime().settings.cors_origins
+    return not is_own(origin) and origin not in context.runtime().settings.cors_origins
 
 
 def _check_origin() -> None:
