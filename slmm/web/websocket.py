@@ -7,12 +7,14 @@ frames, so a slow client's stream is never torn.
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 import gevent
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
+from wsproto.utilities import ProtocolError
 
 from slmm.errors import TooMany
 from slmm.live.audience import Channel
@@ -23,6 +25,7 @@ from slmm.live.viewer import Viewer
 from slmm.web import context
 from slmm.web.access import caller, role, visible
 from slmm.web.limits import STREAM_RETRY_S, refused_stream
+from slmm.web.problems import problem
 from slmm.web.stream import levels_for_caller
 
 logger = logging.getLogger(__name__)
@@ -101,6 +104,11 @@ def _refuse_too_many() -> None:
         raise TooMany(refusal.detail, retry_after_s=STREAM_RETRY_S)
 
 
+def _no_handshake(error: ProtocolError) -> Response:
+    """An upgrade that lacks its key, its version or its form."""
+    return problem(HTTPStatus.BAD_REQUEST, "bad_request", f"this is no handshake of a WebSocket: {error}")
+
+
 def follow(ws: Server, hub: Hub, viewer: Viewer) -> None:
     """Run a viewer on an accepted WebSocket until either side ends."""
     listener = gevent.spawn(_listen, ws, viewer)
@@ -136,4 +144,5 @@ def register(app: Flask) -> None:
             _refuse_too_many()
             prepare(request.environ)
 
+    app.register_error_handler(ProtocolError, _no_handshake)
     sock.init_app(app)
