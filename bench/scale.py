@@ -24,7 +24,6 @@ from typing import Any
 
 import click
 import gevent
-import requests
 
 from bench import machine
 from bench.alerts import METRICS
@@ -164,8 +163,8 @@ def of_slmm(
     seconds: float,
     warm_up_s: float,
     environment: dict[str, str],
-) -> tuple[Figures, dict[str, Any], dict[str, float]]:
-    """The service; its figures, what it says of its hub, and the shares of a core of those that make the load."""
+) -> tuple[Figures, dict[str, float]]:
+    """The service; its figures, and the shares of a core of those that make the load."""
     meters = [meter for emulator in emulators for meter in emulator.meters]
     with tempfile.TemporaryDirectory() as directory:
         seed(Path(directory), meters, rules)
@@ -179,8 +178,7 @@ def of_slmm(
                 before = {name: sum(map(machine.cpu_s, each)) for name, each in pids.items()}
                 figures = watched(server.worker_pid, process, seconds)
                 loads = {name: (sum(map(machine.cpu_s, each)) - before[name]) / seconds for name, each in pids.items()}
-                health = requests.get(f"{server.url}/health", timeout=30).json()
-                return figures, health, loads
+                return figures, loads
         finally:
             server.kill()
 
@@ -213,14 +211,13 @@ def main(
         addresses = [meter for emulator in running for meter in emulator.meters]
         bare = of_bare_relay(addresses, viewers, min(seconds, BARE_S))
         gevent.sleep(1.5)
-        slmm, health, loads = of_slmm(running, viewers, rules, seconds, warm_up_s, environment)
+        slmm, loads = of_slmm(running, viewers, rules, seconds, warm_up_s, environment)
     print(machine.describe())
     print(f"{meters} meters with {rules} rules each, {viewers} viewers, for {seconds:g} s; {' '.join(settings)}")
     print("             frames  lost  mute   gap p50 / p99 / max s   delay p50 / p99 / max ms      core  µs/fr     MiB")
     print(bare.row("bare relay", min(seconds, BARE_S)))
     print(slmm.row("slmm", seconds))
     print("beside: " + ", ".join(f"{name} {load:.0%} of a core" for name, load in loads.items()))
-    print(f"hub: {json.dumps(health.get('hub_lag') or health)}")
     _judge(slmm)
 
 
