@@ -125,8 +125,8 @@ class Link:
         self._quiet_until_s = 0.0
         self._is_unsure = False
         """The last stream ended without the prompt: a late line may still come."""
-        self._sends_prompts = False
-        """This meter has sent one before."""
+        self._sends_prompts = True
+        """Until a reply comes without one; then until one comes again."""
         self._may_expire = times.max_age_s >= 0 or times.idle_ttl_s >= 0
 
     # -- the connection ---------------------------------------------------------------------------
@@ -255,15 +255,15 @@ class Link:
     def _wait_for_prompt(self) -> None:
         """The meter's 1 s begins with the end of its reply, and that is the prompt, not the line before it."""
         deadline_s = time.monotonic() + PROMPT_WAIT_S
-        while not self._conversation.holds_prompt():
-            if not self._sends_prompts or self._connection is None:
-                return
+        while not self._conversation.holds_prompt() and self._sends_prompts and self._connection is not None:
+            left_s = deadline_s - time.monotonic()
             try:
-                self._conversation.receive_data(self._connection.receive(deadline_s - time.monotonic()))
-            except DeviceError as error:  # none this time; whether the connection is lost, the next command finds out
-                logger.debug("%s sent no prompt: %s", self.unit_id, error)
-                return
-        self._sends_prompts = True
+                if left_s > 0:
+                    self._conversation.receive_data(self._connection.receive(left_s))
+            except DeviceError:
+                left_s = 0.0  # none this time; whether the connection is lost, the next command finds out
+            self._sends_prompts = left_s > 0
+        self._sends_prompts = self._conversation.holds_prompt()
 
     def _answered(self, began_s: float) -> None:
         self.counters.replies += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LEAST_REPLY_TIMEOUT_S = 1.5
 """Shorter than this, a busy computer is taken for a broken meter."""
-FEED_MEMORY_KB = 512
+FEED_MEMORY_KB = 256
 """The frames that feeds keep are memory that grows until they are full: a minute instead of ten."""
 RECORD_MEMORY_MB = 128
 
