@@ -42,7 +42,7 @@ from slmm.record.office import SETTLE, RecordOffice
 from slmm.record.runs import Runs
 from slmm.schedule import Schedule
 from slmm.settings import Settings
-from slmm.storage import recovery, restore, retention, upgrade
+from slmm.storage import leftovers, recovery, restore, retention, upgrade
 from slmm.storage.accounts import Accounts
 from slmm.storage.audit import AuditLog
 from slmm.storage.board import StatusBoard
@@ -352,9 +352,11 @@ class Runtime:
 
     def _mend_database(self) -> None:
         """A damaged database must not be migrated, nor anything be believed that it says."""
+        leftovers.clear(self.settings.data_dir)
         file = recovery.file_of(self.database.engine)
         if file is not None:
             within_s = recovery.AFTER_CRASH_S if self.ownership.was_cut_off else recovery.AFTER_CLEAN_STOP_S
+            recovery.wait_until_free(file)
             recovery.mend(file, self.settings.data_dir, MIGRATIONS, within_s)
 
     def _look_at_broken(self) -> None:

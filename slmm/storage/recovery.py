@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from slmm.errors import DiskFull, DiskTrouble, SlmmError
+from slmm.errors import Conflict, DiskFull, DiskTrouble, SlmmError
 from slmm.storage import archive, broken, upgrade
 from slmm.storage.backups import Backups, Kept
 from slmm.storage.broken import Broken
@@ -33,6 +33,7 @@ AFTER_CLEAN_STOP_S, AFTER_CRASH_S = 2.0, 20.0
 """How long the check may take; what is not looked at by then is taken for whole."""
 WORKSHOP = ".recovering"
 LEFT_BYTES = 16_000_000
+FREE_WITHIN_S = 30.0
 _LOOK_EVERY = 50_000
 """Steps of SQLite's machine between two looks at the clock: some ms."""
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -88,6 +89,22 @@ def _checked(file: Path, within_s: float) -> str | None:
         return None  # locked, or cannot be opened: whoever opens it next says so
     logger.debug("%s was checked in %.2f s", file, time.monotonic() - began_s)
     return None if found == ["ok"] else "; ".join(" ".join(each.split()) for each in found)[:300]
+
+
+def wait_until_free(file: Path, within_s: float = FREE_WITHIN_S) -> None:
+    """Wait while another process holds the database; raises Conflict when it does not let go.
+
+    Any other trouble is told by whoever opens it next.
+    """
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file, timeout=within_s, isolation_level=None)) as connection:
+            connection.execute("begin immediate")
+            connection.execute("rollback")
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            raise Conflict(f"another process has held the database {file} for {within_s:g} s; end it first") from error
 
 
 def mend(file: Path, data_dir: Path, migrations: Path, within_s: float = AFTER_CRASH_S) -> Broken | None:

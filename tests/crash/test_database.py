@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import gevent
 import pytest
 import requests
 
 from slmm import __version__
+from slmm.errors import Conflict
 from slmm.storage import archive, broken, recovery, upgrade
 from slmm.storage.secrets import KEY_FILE
 from slmm.storage.upgrade import MIGRATIONS
@@ -204,3 +206,32 @@ def test_without_a_backup_it_does_not_start_and_says_how_to_go_on(service: Runni
     assert done.returncode == 0, done.stderr
     service.start()
     assert service.get("/roster")["devices"] == []
+
+
+def test_a_database_that_another_process_holds_is_waited_for(service: RunningServer) -> None:
+    file = service.directory / "data" / archive.DATABASE
+    body = {"unit_id": "u1", "host": "127.0.0.1", "tcp_port": 9, "tcp_enabled": False}
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=20)) as other:
+        other.execute("begin immediate")
+        answer = requests.post(f"{service.api}/roster", json=body, timeout=40)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert "the database cannot be written" in requests.get(f"{service.url}/readyz", timeout=40).json()["detail"]
+        other.execute("rollback")
+    assert requests.post(f"{service.api}/roster", json=body, timeout=40).status_code == 200
+    service.kill()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        starting = gevent.spawn(service.start)
+        gevent.sleep(2.0)
+        other.execute("rollback")
+        starting.get()
+    assert [unit["unit_id"] for unit in service.get("/roster")["devices"]] == ["u0", "u1"]
+
+
+def test_a_database_that_is_held_for_too_long_is_told_in_a_sentence(data_dir: Path) -> None:
+    file = data_dir / archive.DATABASE
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(Conflict, match="another process has held the database"):
+            recovery.wait_until_free(file, 0.1)
+    recovery.wait_until_free(file, 0.1)
