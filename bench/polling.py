@@ -19,9 +19,9 @@ from typing import Any
 
 import click
 import gevent
-import requests
 
 from bench import machine
+from bench.scale import seed
 from slmm.emulator.process import RunningEmulator, running_emulator
 from tests.server import TOP, EventStream, RunningServer
 
@@ -81,8 +81,8 @@ def listen(server: RunningServer, seconds: float) -> tuple[list[float], dict[str
     return gaps, {"cpu_s": used, "frames": frames, "commands": sent(server) - commands}
 
 
-WARM_UP_S = 60.0
-"""Until every meter's labels are read: eight exchanges beside the polls."""
+WARM_UP_S = 110.0
+"""Until names, settings and health of every meter are read: 18 exchanges, one every five polls."""
 
 
 def seconds_of(stamp: str) -> float:
@@ -104,13 +104,10 @@ def of_slmm(emulator: RunningEmulator, seconds: float, refresh_s: float) -> dict
             "SLMM_MONITOR_STATE_REFRESH_S": f"{refresh_s:g}",
             "SLMM_MONITOR_HEALTH_REFRESH_S": f"{refresh_s:g}",
         }
+        seed(Path(directory), emulator.meters, rules=0)
         server = RunningServer(Path(directory), environment)
         server.start()
         try:
-            session = requests.Session()
-            for index, meter in enumerate(emulator.meters):
-                body = {"unit_id": f"u{index}", "host": meter.host, "tcp_port": meter.port, "monitor_enabled": True}
-                session.post(f"{server.api}/roster", json=body, timeout=30).raise_for_status()
             gaps, used = listen(server, seconds)
             memory = machine.resident_mib(server.worker_pid)
         finally:
