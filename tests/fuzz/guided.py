@@ -1,6 +1,6 @@
 """Fuzzing that follows the branches it reaches, with atheris: ``script/fuzz --guided target``; see docs/development.md.
 
-New inputs grow in build/fuzz/<target>; with ``--merge`` those that reach something new go into the corpus.
+New inputs grow in build/fuzz/<target>; ``choosing.py`` takes the best of them into the corpus.
 """
 
 import atheris  # isort: skip - before what it instruments
@@ -36,7 +36,6 @@ def main() -> None:
     parser.add_argument("target", choices=sorted(targets))
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--merge", action="store_true", help="put what reaches something new into the corpus, and end")
     given = parser.parse_args()
     target = targets[given.target]
     logging.disable(logging.CRITICAL)
@@ -55,10 +54,7 @@ def main() -> None:
     kept = CORPUS / target.name
     kept.mkdir(parents=True, exist_ok=True)
     common = [f"-max_len={LONGEST_CASE_BYTES}", f"-seed={given.seed}", "-print_final_stats=1", "-verbosity=0"]
-    if given.merge:
-        options = ["-merge=1", "-max_len=600", str(kept), str(grown)]
-    else:
-        options = [*common, f"-runs={given.cases}", f"-dict={words_file(target)}", "-timeout=20", str(grown), str(kept)]
+    options = [*common, f"-runs={given.cases}", f"-dict={words_file(target)}", "-timeout=20", str(grown), str(kept)]
     atheris.Setup([sys.argv[0], *options], one)
     atheris.Fuzz()
 
