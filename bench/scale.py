@@ -41,6 +41,7 @@ P99_GAP_S, P99_DELAY_MS, MOST_OF_A_CORE, MOST_MIB = 1.15, 250.0, 0.7, 1024.0
 BROKEN_DB, KEPT_DB = 82.0, 110.0
 """A rule in four is broken by the loudest of the traffic, some times an hour over all; the others are never."""
 BARE_S = 10.0
+LOOK_EVERY_S = 0.05
 FEED_KB = 150
 """SLMM_FEED_MEMORY_KB: with the 1,000 by default, ten minutes of 2,000 feeds take a gigabyte by themselves."""
 
@@ -143,6 +144,22 @@ def watched(pid: int, process: subprocess.Popen[str], seconds: float) -> Figures
     )
 
 
+def looked_at(lags: Path, every_s: float) -> dict[str, str]:
+    """What a service is started with to have its hub looked at so often."""
+    config = f"--config {TOP / 'bench' / 'looking.py'}"
+    return {"LAGS": str(lags), "LAGS_EVERY_S": f"{every_s:g}", "GUNICORN_CMD_ARGS": config}
+
+
+def lags_ms(path: Path, begin_s: float, end_s: float) -> list[float]:
+    """What the look inside the service saw between two monotonic times."""
+    found = []
+    for line in path.read_text().splitlines():
+        at, _, lag = line.partition(" ")
+        if lag and begin_s <= float(at) < end_s:
+            found.append(float(lag) * 1000)
+    return found
+
+
 def of_bare_relay(meters: Sequence[Address], viewers: int, seconds: float) -> Figures:
     """A greenlet a meter that polls and passes on, nothing else."""
     command = [sys.executable, "-m", "bench.bare_relay", *(str(meter.port) for meter in meters)]
@@ -163,12 +180,13 @@ def of_slmm(
     seconds: float,
     warm_up_s: float,
     environment: dict[str, str],
-) -> tuple[Figures, dict[str, float]]:
-    """The service; its figures, and the shares of a core of those that make the load."""
+) -> tuple[Figures, list[float], dict[str, float]]:
+    """The service; its figures, how late its hub was in ms, and the shares of a core of those that make the load."""
     meters = [meter for emulator in emulators for meter in emulator.meters]
     with tempfile.TemporaryDirectory() as directory:
         seed(Path(directory), meters, rules)
-        server = RunningServer(Path(directory), environment)
+        lags = Path(directory) / "lags"
+        server = RunningServer(Path(directory), {**environment, **looked_at(lags, LOOK_EVERY_S)})
         server.start()
         ready_s = time.monotonic() + warm_up_s
         try:
@@ -176,9 +194,11 @@ def of_slmm(
                 gevent.sleep(max(0.0, ready_s - time.monotonic()))
                 pids = {"emulators": [each.process.pid for each in emulators], "viewers": [process.pid]}
                 before = {name: sum(map(machine.cpu_s, each)) for name, each in pids.items()}
+                began_s = time.monotonic()
                 figures = watched(server.worker_pid, process, seconds)
+                late_ms = lags_ms(lags, began_s, time.monotonic())
                 loads = {name: (sum(map(machine.cpu_s, each)) - before[name]) / seconds for name, each in pids.items()}
-                return figures, loads
+                return figures, late_ms, loads
         finally:
             server.kill()
 
@@ -211,13 +231,15 @@ def main(
         addresses = [meter for emulator in running for meter in emulator.meters]
         bare = of_bare_relay(addresses, viewers, min(seconds, BARE_S))
         gevent.sleep(1.5)
-        slmm, loads = of_slmm(running, viewers, rules, seconds, warm_up_s, environment)
+        slmm, late_ms, loads = of_slmm(running, viewers, rules, seconds, warm_up_s, environment)
     print(machine.describe())
     print(f"{meters} meters with {rules} rules each, {viewers} viewers, for {seconds:g} s; {' '.join(settings)}")
     print("             frames  lost  mute   gap p50 / p99 / max s   delay p50 / p99 / max ms      core  µs/fr     MiB")
     print(bare.row("bare relay", min(seconds, BARE_S)))
     print(slmm.row("slmm", seconds))
     print("beside: " + ", ".join(f"{name} {load:.0%} of a core" for name, load in loads.items()))
+    p50_ms, p99_ms = (machine.percentile(late_ms, percent) for percent in (50, 99))
+    print(f"hub late by p50 {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms, at most {max(late_ms):.1f} ms")
     _judge(slmm)
 
 
