@@ -50,12 +50,12 @@ def _prose(value: str) -> str:
 
 
 def _pushed_level(value: object) -> str:
-    text = f"{value:.1f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
     try:
+        text = f"{value:.1f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
         if isinstance(text, str):
             parse_level(text)
             return text
-    except Garbled:
+    except (Garbled, OverflowError):  # an integer of JSON may be too large for any float
         pass
     raise ValueError("a level in dB with one decimal, such as 72.4, or '-.-' for none")
 
