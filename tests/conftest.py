@@ -14,6 +14,8 @@ import pytest  # noqa: E402
 from slmm import settings as settings_module  # noqa: E402
 from slmm.emulator.process import RunningEmulator, running_emulator  # noqa: E402
 from slmm.settings import Settings  # noqa: E402
+from slmm.storage import upgrade  # noqa: E402
+from tests.schema import Copies  # noqa: E402
 from tests.server import RunningServer  # noqa: E402
 
 FAST = {"device_pacing_s": 0.05, "monitor_poll_interval": 0.0, "reply_timeout_s": 1.0, "connect_timeout_s": 1.0}
@@ -42,6 +44,23 @@ def no_test_hangs(request: pytest.FixtureRequest) -> Iterator[None]:
     seconds = mark.args[0] if mark else JOURNEY_TIMEOUT_S if is_journey else TEST_TIMEOUT_S
     with gevent.Timeout(seconds, AssertionError(f"the test took more than {seconds} s")):
         yield
+
+
+TAKES_STEPS = {"migrations", "crash", "storage", "test_migrations.py", "test_slow_migration.py"}
+"""Tests of the migrations, of what they find and of what stands before and after them."""
+
+
+@pytest.fixture(scope="session")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """What a new database begins with."""
+    return Copies(tmp_path_factory.mktemp("schema"))
+
+
+@pytest.fixture(autouse=True)
+def a_new_database_is_copied(request: pytest.FixtureRequest, copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps of all migrations take a fifth of a second, and most tests begin with a new database."""
+    if request.path.relative_to(Path(__file__).parent).parts[0] not in TAKES_STEPS:
+        monkeypatch.setattr(upgrade.command, "upgrade", copies.upgrade)
 
 
 @pytest.fixture
