@@ -52,6 +52,18 @@ def test_clients_that_keep_a_connection_and_ask_nothing_do_not_hold_up_the_end(s
         assert time.monotonic() - began_s < 5.0
 
 
+def test_a_meter_that_says_nothing_is_waited_for_though_nobody_watches(
+    server: Start, emulator: RunningEmulator
+) -> None:
+    running = server()
+    running.add("u0", emulator.meters[0], monitor_enabled=True)
+    eventually(lambda: requests.get(f"{running.api}/u0/status", timeout=5).status_code == 200)
+    emulator.client.fault(0, "silence")
+    eventually(lambda: emulator.client.faults_happened(0).get("silence"))
+    assert running.terminate() == 0
+    assert "stopped in" in running.log.read_text(), "gunicorn alone would have ended the worker after a second"
+
+
 def test_a_second_process_on_the_same_data_refuses_and_says_who_holds_them(
     server: Start, emulator: RunningEmulator
 ) -> None:
