@@ -231,7 +231,7 @@ class Runtime:
         self.log_ring.begin()
         self.ownership.take()
         self.database.in_pool(restore.put_in_place, self.settings.data_dir)
-        self.database.in_pool(self._mend_database)
+        self.database.in_pool(self._tidy_and_mend)
         self.database.in_pool(upgrade.upgrade, self.database.engine, MIGRATIONS, self.settings.data_dir / "backups")
         self._secret_box = self.database.in_pool(SecretBox.open, self.settings.data_dir / KEY_FILE)
         self.roster.load(self._secret_box)
@@ -350,8 +350,8 @@ class Runtime:
         add("look for a backup that is due", self.backups.look, BACKUP_EVERY_S, at_once=True)
         add("end revoked streams", self.end_revoked_streams, RECHECK_EVERY_S)
 
-    def _mend_database(self) -> None:
-        """A damaged database must not be migrated, nor anything be believed that it says."""
+    def _tidy_and_mend(self) -> None:
+        """Clear away what a crash left; a damaged database must not be migrated, nor believed in what it says."""
         leftovers.clear(self.settings.data_dir)
         file = recovery.file_of(self.database.engine)
         if file is not None:

@@ -19,8 +19,13 @@ class Disk:
 
     top: Path
 
-    def fill(self) -> None:
-        """Until not a byte more can be written."""
+    def fill(self, but_bytes: int = 0) -> None:
+        """Until not a byte more can be written, or so many are left."""
+        if but_bytes:
+            with open(self.top / _BALLAST, "wb", buffering=0) as file:
+                while self.free_bytes() > but_bytes:
+                    file.write(b"x" * 1_000_000)
+            return
         with open(self.top / _BALLAST, "ab", buffering=0) as file, suppress(OSError):
             for size in (1_000_000, 4096, 1):
                 with suppress(OSError):
