@@ -254,7 +254,7 @@ class Hub:
         """Close the feeds of a unit; a stream that followed nothing else ends."""
         for viewer, audience in list(self._viewers.items()):
             if audience.units == frozenset({unit_id}):
-                viewer.end()
+                viewer.hang_up()
         for channel, feeds in self._feeds.items():
             if feed := feeds.pop(unit_id, None):
                 for viewer in self._followers.pop(feed):

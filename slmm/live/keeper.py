@@ -40,7 +40,7 @@ class Keeper:
     def _wake(self) -> None:
         if not self._is_awake:
             self._is_awake = True
-            gevent.spawn(self._catch_up)
+            gevent.spawn(self._catch_up).name = "viewer-catching-up"
 
     def _catch_up(self) -> None:
         try:
