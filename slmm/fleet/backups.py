@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import gevent
 from gevent.threadpool import ThreadPool
 from sqlalchemy import make_url
 
@@ -22,6 +24,8 @@ from slmm.storage.archive import Progress
 from slmm.storage.backups import Backups, new_name
 from slmm.storage.database import Database
 from slmm.storage.threads import run_in
+
+logger = logging.getLogger(__name__)
 
 SYSTEM = "_system"
 """What operations on the service itself are kept under: no unit may be called so."""
@@ -91,9 +95,12 @@ class BackupDesk:
 
             try:
                 return run_in(pool, work, progress)
-            finally:
+            except gevent.GreenletExit:
                 is_over.set()
-                pool.kill()
+                raise
+            finally:
+                if not is_over.is_set():  # else the thread ends at its next step: to wait would keep the service
+                    pool.kill()
 
         return self._operations.begin(SYSTEM, kind, run, subject=subject)
 
@@ -141,11 +148,18 @@ class BackupDesk:
 
     def _make_nightly(self, before: nightly.State, now: datetime) -> None:
         def work(progress: Progress) -> dict[str, Any]:
-            state = nightly.make(self._settings, before, now, progress)
+            try:
+                state = nightly.make(self._settings, before, now, progress)
+            except Exception as error:  # top of the thread: else it would be tried again every minute
+                logger.exception("the backup of the night failed")
+                state = nightly.failed(before, now, f"{type(error).__name__}: {error}")
+            progress(
+                "open", 0, 0
+            )  # raises when the service stops: that is no outcome, and the next start makes up for it
             self.state = state
             nightly.keep(self._settings.data_dir, state)
-            if (error := state.error or state.copy_error) is not None:
-                raise SlmmError(error)
+            if (trouble := state.error or state.copy_error) is not None:
+                raise SlmmError(trouble)
             return {"name": state.name}
 
         self.begin("nightly", new_name(now, is_scheduled=True), work)

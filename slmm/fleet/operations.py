@@ -32,6 +32,7 @@ TELL_EVERY_S = 0.5
 MOST_QUEUED = 50
 """Operations that wait for their turn on one meter."""
 CANCELLED_WITHIN_S = 10.0
+STOPPED_WITHIN_S = 2.0
 
 
 @dataclass(slots=True)
@@ -280,4 +281,6 @@ class Operations:
     def stop(self) -> None:
         """End what still runs; what waits is not begun."""
         self._queues.clear()
-        gevent.killall(list(self._greenlets.values()), timeout=2.0)
+        ending = list(self._greenlets.values())
+        gevent.killall(ending, block=False)
+        gevent.joinall(ending, timeout=STOPPED_WITHIN_S)  # one that takes longer must not keep the rest from stopping

@@ -94,8 +94,13 @@ def make(settings: Settings, state: State, now: datetime, progress: Progress = a
         made = tried if is_made and state.copy_error else _made(settings, tried, now, progress)
     except SlmmError as error:
         logger.error("no backup was made: %s", error)
-        return replace(tried, error=str(error), failures=state.failures + 1)
+        return failed(state, now, str(error))
     return _copied(settings, made)
+
+
+def failed(state: State, now: datetime, error: str) -> State:
+    """The state after a try that failed."""
+    return replace(state, tried_at=now.isoformat(timespec="seconds"), error=error, failures=state.failures + 1)
 
 
 def _made(settings: Settings, state: State, now: datetime, progress: Progress) -> State:

@@ -10,7 +10,7 @@ function plan(schedule) {
   if (days) found.push(tn(days, "What was measured is in it every day, where the disk has room for it.", "What was measured is in it every {n} days, where the disk has room for it."));
   else found.push(t("What was measured is not in it: SLMM_BACKUP_RECORD_DAYS is 0."));
   found.push(to ? t("Each is copied to {folder}, and read again there.", { folder: to }) : t("They lie on this disk only: with it they are lost. Let SLMM_BACKUP_TO name a folder on another machine."));
-  return found.map((text) => element("p", {}, text));
+  return found.map((text) => element("p", { className: "hint" }, text));
 }
 
 function outcome(schedule) {
@@ -23,14 +23,14 @@ function outcome(schedule) {
   else if (record) found.push(element("p", {}, t("What was measured was last in one {time}.", { time: clock.minute(record) })));
   if (copy) found.push(element("p", { className: "notice warning" }, t("It could not be copied: {reason}", { reason: copy })));
   else if (to && copied) found.push(element("p", {}, t("Copied {time}.", { time: clock.minute(copied) })));
-  if (next) found.push(element("p", { className: "hint" }, t("Next: {time}.", { time: clock.minute(next) })));
+  if (next) found.push(element("p", {}, t("Next: {time}.", { time: clock.minute(next) })));
   return found;
 }
 
 /** Draws the card; nothing where none are made by themselves. */
 export function drawNightly(place, schedule) {
   place.hidden = !schedule;
-  if (schedule) place.querySelector("#nightly-state").replaceChildren(...plan(schedule), ...outcome(schedule));
+  if (schedule) place.querySelector("#nightly-state").replaceChildren(...outcome(schedule), ...plan(schedule));
 }
 
 /** What is known of whether a backup can be restored, in a sentence. */

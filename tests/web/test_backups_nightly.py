@@ -1,7 +1,9 @@
 """Backups that are made by themselves in a running service, and what is told about them."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ def client(make_settings: Callable[..., Settings]) -> Iterator[FlaskClient]:
     app = create_app(settings)
     runtime = app.extensions["slmm"]
     runtime.start()
+    eventually(lambda: runtime.backups.state)  # the look of its start is over
     yield app.test_client()
     runtime.stop()
 
@@ -91,6 +94,47 @@ def test_one_that_fails_is_told_everywhere(client: FlaskClient, monkeypatch: pyt
     assert health["status"] == "degraded"
     assert any("backup" in each for each in health["problems"])
     assert "slmm_backup_failures_total 1.0" in client.get("/metrics").text
+
+
+def test_a_failure_nobody_thought_of_is_told_and_not_tried_every_minute(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(client)
+
+    def stumble(*arguments: object) -> nightly.State:
+        raise ValueError("never seen before")
+
+    monkeypatch.setattr(nightly, "make", stumble)
+    look_as_of(runtime, datetime.now(UTC) - timedelta(days=1))
+    found = ended(client)
+    assert "never seen before" in found["schedule"]["error"]
+    before = found["operation"]["operation_id"]
+    runtime.backups.look()
+    assert ended(client)["operation"]["operation_id"] == before
+
+
+def test_one_that_the_end_of_the_service_cuts_off_is_made_up_for(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(client)
+    has_begun, may_go_on = threading.Event(), threading.Event()
+    real = archive.rows_of
+
+    def slowly(database: Path) -> dict[str, int]:
+        has_begun.set()
+        may_go_on.wait(20)
+        return real(database)
+
+    monkeypatch.setattr(archive, "rows_of", slowly)
+    since = datetime.now(UTC) - timedelta(days=1)
+    look_as_of(runtime, since)
+    eventually(has_begun.is_set)
+    runtime.operations.stop()
+    may_go_on.set()
+    eventually(lambda: not list(runtime.settings.data_dir.glob(".backup-*")), 20)
+    kept = nightly.load(runtime.settings.data_dir, datetime.now(UTC))
+    assert (kept.tried_at, kept.error, kept.failures) == (None, None, 0)
+    assert client.get(f"{BASE}/_system/backups").json["backups"] == []
 
 
 def test_one_made_by_hand_is_tried_on_request(client: FlaskClient) -> None:
