@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from slmm.errors import DiskTrouble
 from slmm.events import MinuteMade
 from slmm.record.frames import Source
 from slmm.record.office import RecordOffice
+from slmm.record.rollup import UNITS_AT_ONCE
 from slmm.record.store import Store
 from slmm.settings import Settings
 from tests.record.past import NOON, RARE_BANGS, Past, close_all, record_polls, record_stream, simulate
@@ -112,6 +114,25 @@ def test_every_minute_is_told_once_it_is_on_record(office: RecordOffice) -> None
     with signals.minute_made.connected_to(hear):
         close_all(office, NOON + timedelta(minutes=3))
     assert told == [("m", NOON + timedelta(minutes=number), number) for number in (1, 2, 3)]
+
+
+def test_minutes_of_many_units_are_made_in_parts_and_none_is_left_out(office: RecordOffice) -> None:
+    units = [f"m{number:03}" for number in range(2 * UNITS_AT_ONCE + 3)]
+    polls = list(simulate("m", 60.0).polls())
+    for unit_id in units:
+        for reading in polls:
+            office.historian.on_reading(unit_id, event=replace(reading, unit_id=unit_id))
+    office.historian.flush()
+    told: list[str] = []
+
+    def hear(sender: str, event: MinuteMade) -> None:
+        told.append(event.unit_id)
+
+    with signals.minute_made.connected_to(hear):
+        close_all(office, NOON + timedelta(minutes=1))
+    assert told == units
+    levels = {round(office.rollup.minutes(unit_id, NOON, NOON + HOUR)[0].energy_s, 6) for unit_id in units}
+    assert len(levels) == 1
 
 
 def test_minutes_wait_for_frames_that_are_not_written_yet(office: RecordOffice) -> None:
