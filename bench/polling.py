@@ -81,7 +81,7 @@ def listen(server: RunningServer, seconds: float) -> tuple[list[float], dict[str
     return gaps, {"cpu_s": used, "frames": frames, "commands": sent(server) - commands}
 
 
-WARM_UP_S = 110.0
+WARM_UP_S = 100.0
 """Until names, settings and health of every meter are read: 18 exchanges, one every five polls."""
 
 

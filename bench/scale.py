@@ -211,7 +211,7 @@ def of_slmm(
 @click.option(
     "--warm-up",
     "warm_up_s",
-    default=115.0,
+    default=100.0,
     show_default=True,
     help="Until the 18 names and settings of each meter are read, one every five readings.",
 )
