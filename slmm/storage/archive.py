@@ -43,6 +43,8 @@ _NO_ZIP = (
     *(RuntimeError, KeyError, TypeError, ValueError, OverflowError),
 )
 """What zipfile raises for bytes that are no ZIP, or a damaged one."""
+MOST_PARTS = 32
+"""Of a member's name: removing a tree takes an open file for each step down."""
 MANIFEST_LIMIT_BYTES = 64 * 1_048_576
 """A line of some hundred bytes for each file of the record, of which there are a few a day and unit."""
 
@@ -336,6 +338,6 @@ def _new_file(into: Path | None, name: str) -> Iterator[Callable[[bytes], object
 
 def _check_name(name: str) -> None:
     parts = PurePosixPath(name).parts
-    is_known = name in (DATABASE, KEY_FILE) or (len(parts) > 1 and parts[0] in _FOLDERS)
+    is_known = name in (DATABASE, KEY_FILE) or (1 < len(parts) <= MOST_PARTS and parts[0] in _FOLDERS)
     if not is_known or ".." in parts or name.startswith("/") or "\\" in name:
         raise Invalid(f"{name!r} has no place in a backup")
