@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import gevent
 
-from slmm.errors import ConnectionLost, DeviceTimeout, DeviceUnreachable
+from slmm.errors import ConnectionLost, DeviceTimeout, DeviceUnreachable, Garbled
 
 logger = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 8192
+FLOOD_BYTES = 1_048_576
+"""More than this is never waiting: it is an hour of lines that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,15 @@ class Connection:
             raise _translated(self.peer, error) from error
         if not data:
             raise ConnectionLost(f"{self.peer} closed the connection")
+        if len(data) == RECEIVE_BYTES:
+            gevent.sleep(0)  # no meter fills it; what never has to wait would let nobody else run
         return data
 
     def receive_waiting(self) -> bytes:
-        """What has arrived already, without waiting; raises ConnectionLost if the meter has gone."""
+        """What has arrived already, without waiting; raises ConnectionLost at the end, Garbled in a flood."""
         waiting = b""
         self._sock.settimeout(0.0)
-        while True:
+        while len(waiting) <= FLOOD_BYTES:
             try:
                 data = self._sock.recv(RECEIVE_BYTES)
             except BlockingIOError:
@@ -103,13 +107,14 @@ class Connection:
             if not data:
                 raise ConnectionLost(f"{self.peer} closed the connection")
             waiting += data
+        raise Garbled(f"{self.peer} sends without end and without being asked", repr(waiting[:80]))
 
     def close(self) -> None:
         """End with FIN; unread bytes would make the kernel send RST, and this meter has a single slot."""
         try:
             self.receive_waiting()
             self._sock.shutdown(socket.SHUT_RDWR)
-        except (OSError, ConnectionLost, DeviceTimeout) as error:
+        except (OSError, ConnectionLost, DeviceTimeout, Garbled) as error:
             logger.debug("closing %s: %s", self.peer, error)
         finally:
             self._sock.close()

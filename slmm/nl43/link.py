@@ -17,7 +17,7 @@ import gevent
 from slmm.errors import ConnectionLost, DeviceError, DeviceTimeout, Garbled, Refused
 from slmm.nl43 import commands
 from slmm.nl43.commands import Command, Kind
-from slmm.nl43.connection import Connection, KeepAlive
+from slmm.nl43.connection import FLOOD_BYTES, Connection, KeepAlive
 from slmm.nl43.protocol import (
     NEED_DATA,
     Answer,
@@ -255,11 +255,14 @@ class Link:
     def _wait_for_prompt(self) -> None:
         """The meter's 1 s begins with the end of its reply, and that is the prompt, not the line before it."""
         deadline_s = time.monotonic() + PROMPT_WAIT_S
+        received = 0
         while not self._conversation.holds_prompt() and self._sends_prompts and self._connection is not None:
-            left_s = deadline_s - time.monotonic()
+            left_s = deadline_s - time.monotonic() if received < FLOOD_BYTES else 0.0
             try:
                 if left_s > 0:
-                    self._conversation.receive_data(self._connection.receive(left_s))
+                    data = self._connection.receive(left_s)
+                    received += len(data)
+                    self._conversation.receive_data(data)
             except DeviceError:
                 left_s = 0.0  # none this time; whether the connection is lost, the next command finds out
             self._sends_prompts = left_s > 0
