@@ -41,7 +41,9 @@ def free_port() -> int:
 class Service:
     """The service as a process; its port and its data stay the same over restarts."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], configuration: Path = TOP / "gunicorn.conf.py"
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.url}/api/nl43"
@@ -49,6 +51,7 @@ class Service:
         self.lives = 0
         self._directory = directory
         self._environment = environment
+        self._configuration = configuration
         self._process: subprocess.Popen[bytes] | None = None
 
     # -- life and death ---------------------------------------------------------------------------
@@ -57,7 +60,7 @@ class Service:
         """Start and wait until it reads meters; raises ServiceDied with the end of its log when it does not."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("SLMM_")}
         wanted = {"SLMM_PORT": str(self.port), "SLMM_DATA_DIR": str(self._directory / "data"), **self._environment}
-        command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(TOP), "-c", str(TOP / "gunicorn.conf.py")]
+        command = [sys.executable, "-m", "gunicorn", "--pythonpath", str(TOP), "-c", str(self._configuration)]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 [*command, "wsgi:app"],
