@@ -2,8 +2,8 @@
 
 Resident memory of a young service rises for many minutes whatever it does (buffers fill, DuckDB takes pages, the
 allocator keeps what it has); a leak of 1 kB a frame would drown in that. What Python holds after a collection does not:
-it wavers by some 0.1 MB, and what is first done after a minute adds 1 MB once (500 B a frame here). A leak of 1 kB a frame
-is 2 MB over 2,000 of them; the bound lies between the two.
+it wavers by some 0.1 MB, and what is first done after a minute adds 1 MB once, 500 B a frame here. A leak of 1 kB a
+frame is 2 MB over 2,000 of them; the bound lies between the two.
 """
 
 import os
