@@ -128,8 +128,8 @@ def test_readings_go_on_beside_the_stream_at_the_idle_cadence(
     add(runtime, fast_emulator)
     watcher = watch(runtime, "m0")
     viewer, frames, _ = follow(runtime)
-    eventually(lambda: len(frames) >= 20 and len(heard.readings) >= 3)
-    assert len(frames) > 3 * len(heard.readings)
+    # The readings before the stream began count, too, and a busy machine streams less: the ratio shows with time.
+    eventually(lambda: len(heard.readings) >= 3 and len(frames) > max(20, 3 * len(heard.readings)))
     leave(runtime, viewer, watcher)
 
 
