@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -71,6 +72,7 @@ class Partitions:
         """Files that the table knows and that are not there."""
         self._lent: deque[tuple[int, Path]] = deque(maxlen=MOST_LENT)
         """Which connection was told to read which file, lately."""
+        self._untouched = 0
 
     def find(self, connection: Connection, kind: str, unit_id: str, first: date, last: date) -> list[Partition]:
         """The files of a unit for these days, in order of day and part."""
@@ -248,12 +250,21 @@ class Partitions:
         more = f" and {len(self.missing) - MOST_NAMED} more" if len(self.missing) > MOST_NAMED else ""
         return [f"files of past days are missing, and so are their levels in every answer: {named}{more}"]
 
+    @contextlib.contextmanager
+    def as_they_are(self) -> Iterator[None]:
+        """Nothing is set aside meanwhile: whoever verifies the files is to find them where they are."""
+        self._untouched += 1
+        try:
+            yield
+        finally:
+            self._untouched -= 1
+
     def examine(self, connection: Connection, error: duckdb.Error, aside: Path) -> bool:
         """After a question failed: set aside files it read that are damaged; whether there were any.
 
         A file that cannot be opened now is left alone: that may pass.
         """
-        if type(error) not in _OF_FILES:
+        if type(error) not in _OF_FILES or self._untouched:
             return False
         used = [path for user, path in self._lent if user == id(connection)]
         harmed = {path: why for path in dict.fromkeys(used) if (why := _harm(connection, path))}

@@ -325,7 +325,7 @@ class Evidence:
     ) -> Report:
         """Hold all that is stored against the chain; raises DiskTrouble when the minutes cannot be read."""
         store = self._office.store
-        with self._turn:
+        with self._turn, self._office.partitions.as_they_are():
             self.catch_up_hours()
             standing, report = begin_report(self.chain, heads)
             if store.is_open:
