@@ -47,9 +47,9 @@ def fault_lines(troubles: Sequence[Trouble]) -> list[FaultLine]:
 
 
 def warm_up_s(outcome: Outcome) -> float:
-    """How much of a life says nothing about growth: a minute and a half, or a third of a short life."""
+    """How much of a life says nothing about growth: feeds keep ten minutes of frames; of a short life a third."""
     longest = outcome.sampler.longest.lasts_s if outcome.sampler else 0.0
-    return min(90.0 + longest * 0.1, longest / 3.0)
+    return min(660.0 + longest * 0.1, longest / 3.0)
 
 
 def slope(outcome: Outcome) -> Slope | None:
