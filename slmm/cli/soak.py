@@ -14,6 +14,7 @@ import gevent
 from slmm.cli.output import json_option, show_json
 from slmm.soak import report
 from slmm.soak.run import Outcome, Soak, Wish
+from slmm.soak.service import ServiceDied
 
 
 def _write(path: Path, outcome: Outcome) -> None:
@@ -69,6 +70,9 @@ def soak(
         run = Soak(wish, Path(directory), keep)
         for number in (signal.SIGINT, signal.SIGTERM):
             gevent.signal_handler(number, run.cut_short)
-        outcome = run.run()
+        try:
+            outcome = run.run()
+        except ServiceDied as error:
+            raise click.ClickException(str(error)) from error
     show_json(report.as_json(outcome)) if as_json else click.echo(report.as_text(outcome))
     raise SystemExit(bool(outcome.all_complaints) or not outcome.is_whole)
