@@ -11,6 +11,8 @@ from slmm.soak.slope import Slope
 from slmm.soak.troubles import Trouble
 
 SHOWN_COMPLAINTS = 40
+TELLING_LIFE_S = 1800.0
+"""What buffers keep by age is still filling up in a shorter one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,8 @@ def _memory(outcome: Outcome) -> list[str]:
             f"            {found.value:+.2f} MiB/h of real time ({found.low:+.2f} to {found.high:+.2f}), "
             f"{found.value / speed:+.3f} MiB/h of simulated time, after {warm_up_s(outcome):.0f} s of warm-up"
         )
+        if life.lasts_s < TELLING_LIFE_S:
+            lines.append("            (a life of less than half an hour tells little about growth)")
     if outcome.files is not None:
         lines.append(f"open files  {outcome.files[0]} at the begin of the last life, {outcome.files[1]} at rest")
     if outcome.load is not None:

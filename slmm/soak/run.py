@@ -108,7 +108,7 @@ class Soak:
         self._books = {unit_id: Book(unit_id) for unit_id in self._units}
         self._made = dict.fromkeys(self._units, 0)
         self._settled_s = time.time() - 1.0
-        self._baselines: dict[str, Baseline] = {}
+        self._baselines = dict.fromkeys(self._units, Baseline(0, 0, 0, 0, 0))
         self._ends_s = 0.0
         self._is_cut_short = False
 
@@ -183,7 +183,6 @@ class Soak:
         self._ends_s = time.monotonic() + wish.seconds
         sampler = outcome.sampler = Sampler(stage.service)
         crowd = outcome.crowd = Crowd(stage.service.port, self._units, self._is_over)
-        self._baselines = self._counted(stage)
         for_ever = [gevent.spawn(stage.observer.run), gevent.spawn(sampler.run)]
         actors = [
             gevent.spawn(Director(stage, unit_id, index, wish.seed).run) for index, unit_id in enumerate(self._units)
