@@ -18,7 +18,6 @@ import gevent
 
 from slmm import events, signals
 from slmm.alerts import store, watchdog, watching
-from slmm.alerts.clock import SteadyClock
 from slmm.alerts.letters import Surroundings, Target, Wishes, targets_of
 from slmm.alerts.rules import Rule, wanted_interval_s
 from slmm.alerts.scribe import Scribe
@@ -29,6 +28,7 @@ from slmm.errors import DiskTrouble, SlmmError
 from slmm.events import FeedMode, RunState
 from slmm.limits.holiday import calendar
 from slmm.limits.standing import Watch
+from slmm.steady import SteadyClock
 from slmm.storage.board import StatusBoard
 from slmm.storage.database import Database
 from slmm.storage.devices import Roster

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from slmm.acoustics.intervals import Interval
 from slmm.alerts import watchdog
-from slmm.alerts.clock import SteadyClock
 from slmm.alerts.limitrule import LimitFollower
 from slmm.alerts.rolling import LEAST_COVERAGE
 from slmm.alerts.rules import ROLLING, Rule, Severity
@@ -28,6 +27,7 @@ from slmm.events import Levels, Reading, RunState, StreamedLevels
 from slmm.limits.calendar import Timetable
 from slmm.limits.standing import Watch
 from slmm.limits.totals import Sliding
+from slmm.steady import SteadyClock
 
 logger = logging.getLogger(__name__)
 

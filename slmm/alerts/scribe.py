@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 
 from slmm import events, signals
 from slmm.alerts import store
-from slmm.alerts.clock import SteadyClock
 from slmm.alerts.letters import Surroundings, Wishes
 from slmm.alerts.rules import Rule
 from slmm.alerts.state import ChangeKind
@@ -28,6 +27,7 @@ from slmm.alerts.texts import log_line
 from slmm.alerts.unit import Record, RuleRun
 from slmm.alerts.writing import Batch, Contact, SavedState, Writer, Written
 from slmm.events import LogCategory, LogLevel
+from slmm.steady import SteadyClock
 from slmm.storage.batch import why
 from slmm.storage.database import Database
 

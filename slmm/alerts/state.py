@@ -1,6 +1,6 @@
 """Where one rule stands, and what can happen to it; pure values.
 
-Times are seconds on a clock that never steps (see ``alerts.clock``).
+Times are seconds on a clock that never steps (see ``slmm.steady``).
 """
 
 from __future__ import annotations

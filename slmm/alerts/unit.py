@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from slmm.alerts import machine, watchdog
-from slmm.alerts.clock import SteadyClock
 from slmm.alerts.limitrule import Closing, LimitFollower, Sample
 from slmm.alerts.rolling import ExposureWindow, StreamWindow
 from slmm.alerts.rules import LIMIT, ROLLING, RUNNING_METRICS, Rule, Source, wanted_interval_s
@@ -20,6 +19,7 @@ from slmm.alerts.schedule import FOREVER, Window
 from slmm.alerts.state import IDLE, Change, ChangeKind, EndReason, Phase, State, Step
 from slmm.events import Levels, Reading, RunState, StreamedLevels
 from slmm.limits.standing import Watch
+from slmm.steady import SteadyClock
 
 logger = logging.getLogger(__name__)
 

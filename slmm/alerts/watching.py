@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from slmm.alerts.clock import SteadyClock
 from slmm.alerts.limitrule import LimitFollower, on_terms, present_row
 from slmm.alerts.rules import LIMIT, Rule, Watched
 from slmm.alerts.unit import RuleRun, UnitAlerts
 from slmm.errors import Invalid
 from slmm.limits.calendar import Timetable
 from slmm.limits.document import Limit
+from slmm.steady import SteadyClock
 from slmm.storage.limits import KeptLimit
 
 JUDGED_LATE_S = 26 * 3600.0

@@ -10,12 +10,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from slmm.acoustics.energy import energy
-from slmm.alerts.clock import SteadyClock
 from slmm.alerts.rolling import ExposureWindow, Rolling, StreamWindow
 from slmm.alerts.rules import ROLLING, Rule, Source
 from slmm.alerts.unit import RuleRun, UnitAlerts
 from slmm.alerts.watchdog import Limits
 from slmm.events import Levels, Reading, RunState, StreamedLevels
+from slmm.steady import SteadyClock
 
 MINUTE_S, QUARTER_S = 60.0, 900.0
 

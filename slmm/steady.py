@@ -1,6 +1,6 @@
 """A clock that never steps: seconds since the epoch as they were at the start, plus monotonic time.
 
-Timers of alerts run on it. When the wall clock is set, the timers go on; only what people read is corrected.
+What waits for a time to pass runs on it. When the wall clock is set, timers go on; only what people read is corrected.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmm.alerts.clock import STEP_S, SteadyClock
+from slmm.steady import STEP_S, SteadyClock
 
 START_S = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
 
