@@ -154,6 +154,9 @@ class Proxy:
                 gevent.sleep(_REFUSAL_S)
                 self._close(pair, with_reset=True)  # the meter itself refuses: as near to that as a proxy can come
                 return
+            if pair.is_closed:  # meanwhile, by the begin or the end of a fault
+                _close_quietly(pair.meter)
+                return
             pair.meter.settimeout(None)
             pair.meter.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             gevent.spawn(self._down, pair)
