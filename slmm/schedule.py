@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from apscheduler.schedulers.gevent import GeventScheduler
+
+from slmm.steady import SteadyClock
+
+LOOK_EVERY_S = 2.0
+"""How soon a clock that was set back is noticed, though no job is due."""
 
 
 @dataclass(slots=True)
@@ -25,18 +31,34 @@ class Job:
     next_run_at: datetime | None = None
 
 
+class _SteadyScheduler(GeventScheduler):  # type: ignore[misc]
+    """Keeps its jobs' distances when the wall clock, which APScheduler goes by, is set."""
+
+    def __init__(self, clock: SteadyClock) -> None:
+        super().__init__(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300})
+        self._clock = clock
+
+    def _process_jobs(self) -> float | None:
+        """Before each look at what is due: else all would be late at once, or nothing done for as long as it went."""
+        step_s = self._clock.check()
+        if step_s is not None:
+            for job in self.get_jobs():
+                job.modify(next_run_time=job.next_run_time + timedelta(seconds=step_s))
+        wait_s = cast(float | None, super()._process_jobs())
+        return None if wait_s is None else min(wait_s, LOOK_EVERY_S)
+
+
 class Schedule:
     """Runs each job in a greenlet of its own, never twice at once; started and stopped by the runtime."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: SteadyClock | None = None) -> None:
         self._jobs: dict[str, Job] = {}
+        self._clock = clock or SteadyClock()
         self._scheduler: GeventScheduler | None = None
 
     def start(self) -> None:
         """Run what has been added, and what will be."""
-        self._scheduler = GeventScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300}
-        )
+        self._scheduler = _SteadyScheduler(self._clock)
         self._scheduler.start()
 
     def stop(self) -> None:

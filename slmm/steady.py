@@ -29,6 +29,10 @@ class SteadyClock:
         """Steady seconds."""
         return self._origin_s + self._monotonic_s()
 
+    def now(self) -> datetime:
+        """The present instant, by the wall clock as it was when last looked at."""
+        return self.instant(self.now_s())
+
     def check(self) -> float | None:
         """Take over a step of the wall clock; how far it went in s, or None."""
         step_s = self._wall_s() - self.now_s() - self.ahead_s

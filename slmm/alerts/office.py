@@ -80,7 +80,8 @@ class AlertOffice:
         self.rules = Rulebook(database, self.engine)
         self.inbox = Inbox(database, self.engine, self.surroundings)
         self.people = People(database)
-        self.outbox = Outbox(database, self.channels, self._files)
+        clock = self.engine.clock
+        self.outbox = Outbox(database, self.channels, self._files, clock.now, ahead_s=lambda: clock.ahead_s)
         self.engine.scribe.told = self.outbox.wake
         self.channels.changed = self._channels_changed
 

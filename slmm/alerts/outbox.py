@@ -22,7 +22,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from slmm.alerts import letters, retry
+from slmm.alerts import letters, retry, waiting
 from slmm.alerts.channelbook import Channelbook
 from slmm.alerts.messages import Attachment, DeliveryFailed, Message, MessageKind
 from slmm.alerts.picking import Picker
@@ -63,6 +63,7 @@ class Outbox:
         attach: Attach,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
+        ahead_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.sent = 0
         self.failed = 0
@@ -75,6 +76,9 @@ class Outbox:
         self._attach = attach
         self._now = now
         self._chance = chance
+        self._ahead_s = ahead_s
+        self._known_ahead_s = ahead_s()
+        """How far the wall clock was set, as the times of what waits have it."""
         self._owner = secrets.token_hex(8)
         self._news = Event()
         self._pools: dict[str, Pool] = {}
@@ -127,6 +131,7 @@ class Outbox:
 
     def send_due(self, *, wait: bool = False) -> int:
         """Lease what is due and send it, each channel by itself; how many messages."""
+        self._follow_clock()
         now = self._now()
         free = {name: self._pool(name).free_count() for name in self._channels.kinds()}
         picker = Picker(self._channels, now, self._owner, LEASE_S, free)
@@ -138,6 +143,14 @@ class Outbox:
         if len(messages) == AT_ONCE:
             self._news.set()
         return len(messages)
+
+    def _follow_clock(self) -> None:
+        ahead_s = self._ahead_s()
+        step = timedelta(seconds=ahead_s - self._known_ahead_s)
+        if step:
+            count = self._database.write(lambda session: waiting.move(session, step))
+            self._known_ahead_s = ahead_s
+            logger.info("the clock was set: %d messages wait for as long as before", count)
 
     def _pool(self, channel: str) -> Pool:
         return self._pools.setdefault(channel, Pool(SENDERS))

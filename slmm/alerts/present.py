@@ -49,7 +49,8 @@ class Present:
     ) -> None:
         """100 ms that end at *at*."""
         minute = self._minute(at - timedelta(seconds=STREAM_S))
-        if leq_db is None or not is_clean:
+        is_later = minute.streamed_until is None or at >= minute.streamed_until  # else the clock was set back
+        if leq_db is None or not is_clean or not is_later:
             minute.is_clean = False
             return
         room_s = 60.0 - minute.streamed_s
@@ -63,7 +64,8 @@ class Present:
         """The meter's display; LE that fell is of another measurement."""
         minute = self._minute(at)
         before, self._newest_le = self._newest_le, None if le_db is None else (at, le_db)
-        if le_db is None or not is_clean or (before is not None and le_db < before[1]):
+        is_later = before is None or (le_db is not None and le_db >= before[1] and at > before[0])
+        if le_db is None or not is_clean or not is_later:
             minute.is_clean = False
             return
         begins_at = _floor(at)
@@ -75,7 +77,11 @@ class Present:
     def _minute(self, at: datetime) -> _Minute:
         begins_at = _floor(at)
         if begins_at not in self._minutes:
-            for old in [each for each in self._minutes if each <= begins_at - MOST_MINUTES * MINUTE]:
+            oldest, newest = (
+                begins_at - MOST_MINUTES * MINUTE,
+                begins_at + MINUTE,
+            )  # later only if the clock was set back
+            for old in [each for each in self._minutes if not oldest < each <= newest]:
                 del self._minutes[old]
             self._minutes[begins_at] = _Minute()
         return self._minutes[begins_at]

@@ -276,9 +276,12 @@ class UnitAlerts:
         return records
 
     def clock_was_set(self) -> None:
-        """What local time it is has changed: look the hours up anew."""
+        """What local time it is has changed: look the hours up anew, and judge minutes that come once more."""
+        now = self._clock.instant(self._clock.now_s())
         for run in self.runs.values():
             run.window_from_s, run.window_until_s = math.inf, -math.inf
+            if run.follower is not None:
+                run.follower.judged_until = min(run.follower.judged_until, now)
 
     # -- meters and people ----------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class CardSync:
         self._limit_bytes_s = limit_bytes_s
         self._now_s = now_s
         self._news: deque[tuple[str, int, str, float]] = deque()
-        self._lost_at: dict[str, datetime] = {}
+        self._lost_s: dict[str, float] = {}
         self._regained: deque[str] = deque()
         self._under_way: dict[str, Fetch] = {}
         self._looked_at: dict[int, datetime] = {}
@@ -146,17 +146,17 @@ class CardSync:
     def on_contact(self, sender: str, event: events.ContactChange) -> None:
         """Receiver of ``contact_changed``."""
         if not event.is_reachable:
-            self._lost_at.setdefault(event.unit_id, event.at)
+            self._lost_s.setdefault(event.unit_id, self._now_s())
             return
-        lost_at = self._lost_at.pop(event.unit_id, event.at)
-        if (event.at - lost_at).total_seconds() > OUTAGE_LEAST_S:
+        lost_s = self._lost_s.pop(event.unit_id, self._now_s())
+        if self._now_s() - lost_s > OUTAGE_LEAST_S:
             self._regained.append(event.unit_id)
 
     def on_roster(self, sender: str, event: events.RosterChange) -> None:
         """Receiver of ``roster_changed``."""
         if event.unit_id not in self._roster:
             self.wishes.forget(event.unit_id)
-            self._lost_at.pop(event.unit_id, None)
+            self._lost_s.pop(event.unit_id, None)
 
     def on_operation(self, sender: str, event: events.OperationChange) -> None:
         """Receiver of ``operation_changed``: somebody wants something of this meter."""

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 STATE = "nightly.json"
 RETRY = timedelta(hours=1)
+_A_DAY = timedelta(days=1)
+"""A try so far in the future was made while the clock was wrong."""
 _HALF_A_DAY = timedelta(hours=12)
 """A backup at the same time of day is not a little too early for a record of seven days ago."""
 
@@ -74,8 +76,8 @@ def is_due(state: State, now: datetime, at: str, zone: ZoneInfo) -> bool:
     """Whether a backup is to be made or copied now: also when the time for it was slept through."""
     tried_at = datetime.fromisoformat(state.tried_at or state.since)
     if state.error is not None or state.copy_error is not None:
-        return now - tried_at >= RETRY
-    return last_due(now, at, zone) > tried_at
+        return abs(now - tried_at) >= RETRY  # a clock that was set back must not keep the next from being tried
+    return last_due(now, at, zone) > tried_at or tried_at - now > _A_DAY
 
 
 # -- making one -------------------------------------------------------------------------------------

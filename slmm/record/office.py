@@ -165,6 +165,7 @@ class RecordOffice:
             return 0
         self._roll_again()
         now = now or datetime.now(UTC)
+        self._follow_clock(now)
         ready = min(now, self.historian.written_until) - timedelta(seconds=GRACE_S)
         begin = self._next_minute(now)
         closed = 0
@@ -180,6 +181,12 @@ class RecordOffice:
         except DiskTrouble as error:
             logger.warning("minutes wait: %s", error)
         return closed
+
+    def _follow_clock(self, now: datetime) -> None:
+        """A clock that was set back brings the same minutes once more: they are made anew, of all that was heard."""
+        if self._mark is not None and self._mark > now:
+            self._mark = floor(now - timedelta(seconds=GRACE_S), MINUTE)
+            logger.warning("the clock was set back: the minutes from %s on are made once more", self._mark)
 
     def _roll_again(self) -> None:
         """Some of the days whose hours went with a damaged record."""

@@ -10,8 +10,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import gevent
 from blinker import NamedSignal
@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from slmm import events, signals
 from slmm.record.same_run import LONG_GAP_S, Figures, has_begun_anew, is_as_old_as_expected, may_continue
+from slmm.steady import SteadyClock
 from slmm.storage import runs
 from slmm.storage.batch import why
 from slmm.storage.board import StatusBoard
@@ -70,6 +71,14 @@ class OpenRun:
         """What comes next was not seen coming."""
         self.is_gap = self.is_name_old = True
 
+    def clock_was_set(self, step_s: float) -> None:
+        """Else the time until the next reading would be as long as the step went, and the run seem to be another."""
+        step = timedelta(seconds=step_s)
+        self.earlier, self.last, self.suspect = (
+            None if each is None else replace(each, at=each.at + step)
+            for each in (self.earlier, self.last, self.suspect)
+        )
+
 
 class Runs:
     """Follows the runs of all units."""
@@ -80,6 +89,7 @@ class Runs:
         roster: Roster,
         board: StatusBoard,
         fingerprint: Callable[[Mapping[str, str]], str | None],
+        clock: SteadyClock | None = None,
     ) -> None:
         self.book = runs.RunBook(database)
         self.write_failures = 0
@@ -95,6 +105,7 @@ class Runs:
         self._news = Event()
         self._turn = RLock()
         self._failing_since_s: float | None = None
+        self._clock = clock or SteadyClock()
         self._writer: gevent.Greenlet | None = None
         self._wiring: list[tuple[NamedSignal, Callable[..., None]]] = [
             (signals.measurement_changed, self.on_measurement),
@@ -167,6 +178,9 @@ class Runs:
 
     def on_reading(self, sender: str, event: events.Reading) -> None:
         """Receiver of ``reading_taken``; counts only when the run state was read since we last could not look."""
+        if (step_s := self._clock.check()) is not None:
+            for each in self._open.values():
+                each.clock_was_set(step_s)
         if event.run_state is None or event.unit_id not in self._roster:
             return
         status = self._board.status(event.unit_id)
@@ -186,7 +200,7 @@ class Runs:
 
     def _follow(self, run: OpenRun, now: Figures) -> None:
         """One reading more. One that does not fit is not believed before a second that does not fit either."""
-        if (now.at - run.started_at).total_seconds() < SETTLED_AFTER_S:
+        if 0.0 <= (now.at - run.started_at).total_seconds() < SETTLED_AFTER_S:  # below: the clock was set back since
             return
         if run.last is None or may_continue(run.last, now):
             run.earlier, run.last, run.suspect, run.is_gap = run.last, now, None, False

@@ -20,6 +20,7 @@ from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from slmm.errors import Invalid, TooMany
 from slmm.live.audience import Channel
+from slmm.steady import SteadyClock
 from slmm.web import context
 from slmm.web.metrics.exposition import exposition
 
@@ -31,14 +32,19 @@ _UNCOUNTED = frozenset({"static", "health.healthz", "health.readyz", "health.met
 
 
 class RateLimits:
-    """The counts of one application; made with the first try, for counting starts a greenlet."""
+    """The counts of one application; made with the first try, for counting starts a greenlet.
 
-    def __init__(self) -> None:
+    They are kept by the wall clock: when it is set they begin anew, else who had his share would wait until it is over.
+    """
+
+    def __init__(self, clock: SteadyClock | None = None) -> None:
+        self._clock = clock or SteadyClock()
         self._tries: MovingWindowRateLimiter | None = None
         self._requests: FixedWindowRateLimiter | None = None
 
     def hit(self, limits: Iterable[RateLimitItem], what: str, who: str) -> None:
         """Count one try; raises TooMany."""
+        self._follow_clock()
         if self._tries is None:
             self._tries = MovingWindowRateLimiter(MemoryStorage())
         for limit in limits:
@@ -48,12 +54,17 @@ class RateLimits:
 
     def hit_any(self, limits: Iterable[RateLimitItem], who: str) -> None:
         """Count one request of whatever kind, without remembering when each came; raises TooMany."""
+        self._follow_clock()
         if self._requests is None:
             self._requests = FixedWindowRateLimiter(MemoryStorage())
         for limit in limits:
             if not self._requests.hit(limit, who):
                 reset_s = self._requests.get_window_stats(limit, who).reset_time - time.time()
                 raise TooMany(f"too many requests from {who}: {limit}", retry_after_s=max(1.0, reset_s))
+
+    def _follow_clock(self) -> None:
+        if self._clock.check() is not None:
+            self._tries = self._requests = None
 
 
 @lru_cache(maxsize=32)

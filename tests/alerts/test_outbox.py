@@ -17,7 +17,7 @@ from slmm.alerts.messages import Attachment
 from slmm.errors import Conflict, NotFound
 from slmm.storage.models import NotificationRow
 from tests.alerts.http_receiver import Receiver, Reply, running_receiver
-from tests.alerts.mailroom import ANNA, BEN, HOOK, MAIL, Mailroom, kinds, running_mailroom, trouble
+from tests.alerts.mailroom import ANNA, BEN, HOOK, MAIL, NOON, Mailroom, kinds, running_mailroom, trouble
 from tests.alerts.smtp_sink import running_sink
 from tests.conftest import eventually
 
@@ -341,3 +341,40 @@ def test_a_reminder_that_came_too_late_is_followed_by_the_next(room: Mailroom) -
     for _ in range(30):
         room.send(60)
     assert "reminder" in kinds(mail)
+
+
+# -- the clock is set ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_a_message_waits_no_longer_and_no_shorter_when_the_clock_is_set(tmp_path: Path, step_s: float) -> None:
+    with running_mailroom(tmp_path) as room:
+        postman, ahead_s = room.hire("mail"), 0.0
+        room.outbox._ahead_s = lambda: ahead_s
+        postman.troubles = [trouble()]
+        room.open(MAIL)
+        room.send(10.0)
+        assert len(postman.messages) == 1
+        before_s = waits_s(room)
+        ahead_s = step_s
+        room.go(step_s)
+        room.send()
+        assert (len(postman.messages), waits_s(room)) == (1, before_s)
+        room.send(before_s + 0.1)
+        assert len(postman.messages) == 2
+        (row,) = room.rows
+        assert row.status == "sent"
+
+
+def test_the_end_of_quiet_hours_is_of_the_wall_clock(tmp_path: Path) -> None:
+    with running_mailroom(tmp_path) as room:
+        room.hire("mail")
+        room.people.put(ANNA, {"quiet_start": "12:30", "quiet_end": "14:00", "timezone": "Europe/Berlin"})
+        room.open(MAIL)
+        (row,) = room.rows
+        assert row.not_before == NOON + timedelta(hours=1)
+        room.outbox._ahead_s = lambda: -600.0
+        room.go(-600.0)
+        room.send()
+        (after,) = room.rows
+        assert after.not_before == row.not_before

@@ -59,6 +59,8 @@ def test_a_time_that_was_slept_through_is_made_up_for_and_a_failure_is_tried_aga
     assert nightly.is_due(tried, at("2026-07-03T20:00"), "03:10", BERLIN)
     failed = State(since=state.since, tried_at="2026-07-01T09:00:00+00:00", error="no room")
     assert not nightly.is_due(failed, at("2026-07-01T09:59"), "03:10", BERLIN)
+    assert nightly.is_due(failed, at("2026-07-01T07:00"), "03:10", BERLIN), "the clock was set back"
+    assert nightly.is_due(tried, at("2026-06-28T20:00"), "03:10", BERLIN), "it was tried while the clock was wrong"
     assert nightly.is_due(failed, at("2026-07-01T10:00"), "03:10", BERLIN)
 
 

@@ -156,6 +156,33 @@ def test_a_restart_goes_on_where_it_was(office: RecordOffice) -> None:
     assert len({minute.starts_at for minute in minutes}) == 10
 
 
+def test_minutes_that_come_once_more_are_made_of_all_that_was_heard(office: RecordOffice) -> None:
+    record_polls(office, simulate("m", 600.0))
+    close_all(office, NOON + timedelta(minutes=10))
+    before = office.rollup.minutes("m", NOON, NOON + HOUR)
+    told: list[datetime] = []
+
+    def hear(sender: str, event: MinuteMade) -> None:
+        told.append(event.at)
+
+    set_back = NOON + timedelta(minutes=5, seconds=10)
+    with signals.minute_made.connected_to(hear):
+        assert office.close_minutes(set_back) == 0, "they are not over yet"
+        for reading in simulate("m", 180.0).polls():
+            louder = replace(reading.main, lp=(reading.main.lp or 0.0) + 20.0)
+            again = replace(reading, at=set_back + (reading.at - NOON), main=louder)
+            office.historian.on_reading("m", event=again)
+        office.historian.flush()
+        office.close_minutes(set_back + timedelta(minutes=3))
+    assert told == [NOON + timedelta(minutes=number) for number in (6, 7, 8)]
+    minutes = office.rollup.minutes("m", NOON, NOON + HOUR)
+    assert len(minutes) == 10
+    is_louder = [new.energy_s > 5 * old.energy_s for new, old in zip(minutes, before, strict=True)]
+    assert is_louder == [False] * 5 + [True] * 3 + [False] * 2
+    assert all(minute.valid_s <= 60.0 for minute in minutes)
+    assert office.rollup.mark() == NOON + timedelta(minutes=8)
+
+
 def test_weeks_without_the_service_are_jumped_over(office: RecordOffice) -> None:
     earlier = NOON - timedelta(days=40)
     record_polls(office, simulate("m", 120.0, starts_at=earlier))

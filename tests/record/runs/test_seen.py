@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from slmm.events import RunState
 from slmm.record.runs import Runs
+from slmm.steady import SteadyClock
 from slmm.storage.board import StatusBoard
 from tests.record.runs.meter import Meter, at, ends, rows, starts
 
@@ -47,6 +50,24 @@ def test_nothing_is_known_before_the_state_was_read(runs: Runs, meter: Meter, bo
 def test_what_was_pushed_is_no_run(runs: Runs, meter: Meter) -> None:
     meter.show(1, age_s=5000)
     assert rows(runs) == []
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_a_clock_that_is_set_makes_no_other_run(
+    runs: Runs, meter: Meter, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    ahead_s = 0.0
+    monkeypatch.setattr(runs, "_clock", SteadyClock(lambda: ahead_s, lambda: 0.0))
+    meter.start(0)
+    meter.show(600, age_s=600)
+    ahead_s = step_s
+    for second in (601, 602, 603):
+        meter.show(second + step_s, age_s=second)
+    (row,) = rows(runs)
+    assert row.ended_at is None
+    meter.show(604 + step_s, age_s=4, lmax=60.0)
+    meter.show(605 + step_s, age_s=5, lmax=60.0)
+    assert len(rows(runs)) == 2, "another run is seen all the same"
 
 
 def test_another_run_while_we_looked_supersedes_the_first(runs: Runs, meter: Meter) -> None:
