@@ -63,7 +63,7 @@ def test_a_limit_stands_on_the_page_and_goes_with_it(running: RunningServer, bro
     browser.open(f"{running.url}/unit/meter-0")
     browser.until("document.querySelector('#verdict').dataset.kind === 'live'")
     assert browser.evaluate("document.querySelector('#unit-limits').hidden")
-    made = asked(browser, "POST", "", limit(99.0))["limit"]
+    made = asked(browser, "POST", "", limit(139.0))["limit"]
     browser.until(SHOWN)  # told by the stream, without asking
     assert browser.text(".limit h3").startswith("Site")
     browser.until("document.querySelector('.limit-old').textContent.includes('old')")
