@@ -5,6 +5,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import argparse  # noqa: E402 - after patching
+import logging  # noqa: E402
 import random  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
@@ -58,6 +59,7 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.target) - set(names):
         parser.error(f"there is no target {', '.join(sorted(unknown))}")
+    logging.disable(logging.CRITICAL)
     failed = 0
     for name in given.target or names:
         began_s = time.monotonic()

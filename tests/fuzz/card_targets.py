@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -106,7 +105,6 @@ class _Sink:
 
 def replies(data: bytes) -> None:
     """A list and a download from an FTP server that says the first part, and sends what follows the first NUL."""
-    logging.getLogger("slmm.nl43").setLevel(logging.CRITICAL)
     said, _, sent = data.partition(b"\0")
     times = ftp.CardTimes(connect_timeout_s=1.0, reply_timeout_s=1.0, retry_pauses_s=())
     for ask in (_list, _download):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import tempfile
 import zipfile
 from functools import cache
@@ -58,7 +57,6 @@ JSON_WORDS = (
 
 def environment(data: bytes) -> None:
     """A .env file."""
-    logging.getLogger("dotenv").setLevel(logging.CRITICAL)
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()

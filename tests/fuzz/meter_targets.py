@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from datetime import datetime
 from unittest import mock
@@ -121,7 +120,6 @@ def levels(data: bytes) -> None:
 
 def link(data: bytes) -> None:
     """A whole link: a meter at the other end of a real socket says all of it and hangs up, time after time."""
-    logging.getLogger("slmm.nl43").setLevel(logging.CRITICAL)
     times = LinkTimes(connect_timeout_s=0.05, reply_timeout_s=0.05, pacing_s=0.0)
     meter = Meter("m1", "127.0.0.1", 9, times, lambda state, is_ours: None)
     answers = iter(data.split(b"|"))

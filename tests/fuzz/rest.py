@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import logging
 import random
 import tempfile
 from pathlib import Path
@@ -72,7 +71,6 @@ class Service:
         return self._app
 
     def _start(self) -> None:
-        logging.getLogger("slmm").setLevel(logging.CRITICAL)
         self._directory = tempfile.TemporaryDirectory()
         given = {"data_dir": Path(self._directory.name, "data"), "port": 0, "auth": "off"}
         self._app = create_app(settings.load({}, None, **given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -19,6 +20,14 @@ CHANGED = {"environment": 150, "old_database": 100, "backup": 400, "link": 400, 
 """How many changed cases of those that take longer; the others get the usual number."""
 USUAL_CHANGED = 1500
 MOST_FILES, MOST_BYTES = 150, 200_000
+
+
+@pytest.fixture(autouse=True)
+def unlogged() -> Iterator[None]:
+    """Thousands of refusals are what is wanted, and no news."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def told(findings: Iterator[Finding | None]) -> str:
