@@ -1,6 +1,6 @@
 """Anything may happen to an alert in any order; what is on record must always make sense.
 
-A step is one reading, or one thing that somebody does. SLMM_TEST_STEPS asks for more of them than the usual 30,000.
+A step is one reading, or one thing that somebody does. SLMM_TEST_STEPS asks for more of them than the usual 15,000.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from slmm.errors import Conflict, DiskTrouble
 from slmm.storage.models import ShelfRow
 from tests.alerts.conftest import Bench
 
-WANTED_STEPS = int(os.environ.get("SLMM_TEST_STEPS", "30000"))
+WANTED_STEPS = int(os.environ.get("SLMM_TEST_STEPS", "15000"))
 LEVELS = st.one_of(
     st.sampled_from([60.0, 70.0, 83.0, 84.0, 85.0, 85.1, 90.0, 96.0, None]),
     st.integers(min_value=600, max_value=1000).map(lambda tenths: tenths / 10),
