@@ -239,6 +239,7 @@ class RecordOffice:
 
         try:
             self.store.write(change)
+            self.store.put_away()
         except DiskTrouble as error:
             logger.warning("what is on record stays as it came: %s", error)
 

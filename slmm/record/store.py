@@ -201,6 +201,13 @@ class Store:
         """Run *change* in a transaction after all before it; on disk when this returns. Raises DiskTrouble."""
         return run_in(self._writer, self._in_transaction, change)
 
+    def put_away(self) -> None:
+        """Bring the log into the file of the database: what is in the log is in memory too, uncompressed.
+
+        DuckDB does so by itself after 16 MB of log, which a few meters take hours to fill. Raises DiskTrouble.
+        """
+        run_in(self._writer, self._put_away)
+
     def read(self, question: Callable[[Connection], T]) -> T:
         """Run *question* beside the others, off the hub; raises DiskTrouble."""
         return run_in(self._readers, self._ask, question)
@@ -231,6 +238,14 @@ class Store:
                     raise DiskTrouble(f"the record at {self.path} cannot be written: {error}") from error
                 raise
             return result
+
+    def _put_away(self) -> None:
+        with self.cursor() as connection, self._writing():
+            try:
+                connection.execute("checkpoint")
+            except duckdb.Error as error:
+                self._note(error)
+                raise DiskTrouble(f"the record at {self.path} cannot be written: {error}") from error
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
         with self.cursor() as connection:
