@@ -44,6 +44,7 @@ from slmm.schedule import Schedule
 from slmm.settings import Settings
 from slmm.storage import leftovers, recovery, restore, retention, upgrade
 from slmm.storage.accounts import Accounts
+from slmm.storage.ages import Ages
 from slmm.storage.audit import AuditLog
 from slmm.storage.board import StatusBoard
 from slmm.storage.broken import Broken, everything
@@ -195,6 +196,7 @@ class Runtime:
         self.broken: list[Broken] = []
         """What was damaged and set aside, until somebody deletes it."""
         self.schedule = Schedule()
+        self.ages = Ages()
         self.pruned: tuple[datetime, dict[str, int]] | None = None
         """When what is older than its retention was last removed, and how much of each."""
 
@@ -313,6 +315,10 @@ class Runtime:
             if not self.is_still_granted(owner):
                 self.hub.end_of(owner, "the login or token behind this stream has ended")
 
+    def _prune_by_itself(self) -> None:
+        if self.ages.are_believed(datetime.now(UTC), self.record.made_until):
+            self.prune()
+
     def prune(self) -> int:
         """Remove trail rows and log entries older than their retention; how many trail rows."""
         now = datetime.now(UTC)
@@ -335,7 +341,7 @@ class Runtime:
     def _start_schedule(self) -> None:
         add = self.schedule.add
         self.schedule.start()
-        add("prune", self.prune, PRUNE_EVERY.total_seconds(), at_once=True)
+        add("prune", self._prune_by_itself, PRUNE_EVERY.total_seconds(), at_once=True)
         add("write device logs", self.device_log.flush, LOG_EVERY_S)
         add("end shelvings", self.alerts.inbox.expire_shelves, SHELVES_EVERY_S)
         add("make minutes", self.record.close_minutes, MINUTES_EVERY_S)

@@ -102,7 +102,7 @@ class AlertEngine:
             key = (row.id, row.unit_id)
             rule = self._rule_or_none(row)
             if rule is not None and rule.is_enabled:
-                state, uid = store.state_of(found.states.get(key), row, found.open_uids.get(key), self.clock.ahead_s)
+                state, uid = store.state_of(found.states.get(key), row, found.open_uids.get(key), self.clock)
                 unit.runs[row.id] = self.run_of(row, rule, state, uid)
         running = [run.rule.rule_id for unit in self.units.values() for run in unit.runs.values()]
         now = self._now()

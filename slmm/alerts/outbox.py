@@ -88,11 +88,12 @@ class Outbox:
 
     def start(self) -> None:
         """Take back what an earlier run had under way, and deliver from now on."""
-        self._database.write(
-            lambda session: session.execute(
-                update(NotificationRow).where(NotificationRow.status == "sending").values(status="pending")
-            )
-        )
+
+        def take_back(session: Session) -> None:
+            session.execute(update(NotificationRow).where(NotificationRow.status == "sending").values(status="pending"))
+            waiting.catch_up(session, self._now())
+
+        self._database.write(take_back)
         self._greenlet = gevent.Greenlet(self._run)
         self._greenlet.name = "outbox"
         self._greenlet.link_exception(lambda dead: logger.critical("greenlet %s died", dead.name))

@@ -167,7 +167,7 @@ class Rulebook:
                 except (ValueError, KeyError, SlmmError) as error:
                     logger.error("rule %d of %s (%s) cannot be used: %s", row.id, row.unit_id, row.name, error)
                     continue
-                state, uid = store.state_of(None, row, found.open_uids.get((row.id, row.unit_id)), 0.0)
+                state, uid = store.state_of(None, row, found.open_uids.get((row.id, row.unit_id)), self._engine.clock)
                 unit.runs[row.id] = self._engine.run_of(row, rule, state, uid)
                 taken += 1
             self._engine.rules_changed(row.unit_id)

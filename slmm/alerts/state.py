@@ -103,6 +103,13 @@ class State:
             judged_until_s=None if self.judged_until_s is None else self.judged_until_s + by_s,
         )
 
+    def not_after(self, now_s: float) -> State:
+        """The same, moved back when it lies ahead of now: the clock was set back while nobody looked."""
+        newest_s = max(
+            self.since_s, self.last_s, self.breach_at_s, self.last_onset_s or 0.0, self.judged_until_s or 0.0
+        )
+        return self if newest_s <= now_s else self.shifted(now_s - newest_s)
+
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> State:
         """From the database; raises TypeError or ValueError for what is none."""

@@ -28,6 +28,7 @@ from slmm.alerts.schedule import EVERY_DAY, OnHolidays, Schedule
 from slmm.alerts.state import EndReason, Phase, State
 from slmm.alerts.writing import CONTACT_RULE
 from slmm.events import Labels
+from slmm.steady import SteadyClock
 from slmm.storage.models import EventRow, RuleRow, StateRow
 
 HolidayCalendar = Callable[[str | None], Callable[[date], bool]]
@@ -145,12 +146,12 @@ def orphans(session: Session, now: datetime, around: Callable[[str], Surrounding
     return len(found)
 
 
-def state_of(row: StateRow | None, rule: RuleRow, open_uid: str | None, ahead_s: float) -> tuple[State, str | None]:
+def state_of(row: StateRow | None, rule: RuleRow, open_uid: str | None, clock: SteadyClock) -> tuple[State, str | None]:
     """Where a rule goes on: its saved state if that is of the same version and fits its open event, else adopted."""
     saved: State | None = None
     if row is not None and row.version == rule.version:
         try:
-            saved = State.from_json(row.state).shifted(-ahead_s)
+            saved = State.from_json(row.state).shifted(-clock.ahead_s).not_after(clock.now_s())
         except (TypeError, ValueError, KeyError):
             saved = None
     uid = row.event_uid if row is not None else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import secrets
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class Operation:
     def progress(self, done: int, total: int | None, unit: str = "bytes") -> None:
         """How far it is; told at most twice a second."""
         self.done, self.total, self.progress_unit = done, total, unit
-        now_s = gevent.get_hub().loop.now()
+        now_s = time.monotonic()
         if now_s - self._told_s >= TELL_EVERY_S:
             self._told_s = now_s
             self.tell()

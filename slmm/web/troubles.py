@@ -31,6 +31,14 @@ def of(runtime: Runtime, report: dict[str, Any]) -> list[Trouble]:
     """Everything that is wrong or will be; empty when all is well."""
     found = _of_broken(runtime) + _of_writing(runtime)
     found += _of_disk(report["forecast"])
+    if runtime.ages.is_in_doubt:
+        found.append(
+            _trouble(
+                "warning",
+                translated("The clock of this machine leapt ahead: nothing is removed for its age within a day."),
+                translated("Is the time right? If not, set it; what was measured meanwhile keeps the wrong time."),
+            )
+        )
     if runtime.fleet.is_standby:
         found.append(
             _trouble(

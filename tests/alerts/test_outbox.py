@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from slmm.alerts import waiting
 from slmm.alerts.letters import Target
 from slmm.alerts.messages import Attachment
 from slmm.errors import Conflict, NotFound
@@ -378,3 +379,17 @@ def test_the_end_of_quiet_hours_is_of_the_wall_clock(tmp_path: Path) -> None:
         room.send()
         (after,) = room.rows
         assert after.not_before == row.not_before
+
+
+def test_messages_go_out_though_the_clock_was_set_back_while_nobody_looked(tmp_path: Path) -> None:
+    with running_mailroom(tmp_path) as room:
+        postman = room.hire("mail")
+        room.open(MAIL)
+        room.go(-3600.0)
+        assert room.send(60.0) == 0
+        room.database.write(lambda session: waiting.catch_up(session, room.now))
+        room.send(10.1)
+        assert len(postman.messages) == 1
+        room.database.write(lambda session: waiting.catch_up(session, room.now))
+        (row,) = room.rows
+        assert row.status == "sent"
