@@ -58,3 +58,45 @@ def small_disk(top: Path, size_mb: int) -> Iterator[Disk]:
     finally:
         subprocess.run(["umount", "-l", str(top)], check=True, capture_output=True)
         os.rmdir(top)
+
+
+@dataclass(frozen=True, slots=True)
+class FailingDisk:
+    """A file system on a device of its own, which the kernel can be made to distrust while files are open."""
+
+    image: Path
+    top: Path
+
+    def mount(self) -> None:
+        """What is wrong with it is mended first."""
+        subprocess.run(["fsck.ext4", "-p", "-f", str(self.image)], check=False, capture_output=True)
+        _run("mount", "-o", "loop,errors=remount-ro", str(self.image), str(self.top))
+
+    def unmount(self) -> None:
+        """Nobody may have a file open."""
+        _run("umount", str(self.top))
+
+    def fail(self) -> None:
+        """The kernel has found an error: from now on nothing can be written before it is mounted anew."""
+        device = _run("findmnt", "-no", "SOURCE", str(self.top)).strip().rpartition("/")[2]
+        Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("a test")
+
+
+@contextmanager
+def failing_disk(folder: Path, size_mb: int) -> Iterator[FailingDisk]:
+    """An ext4 without a journal, mounted while the context lasts; needs root, as CI has it."""
+    disk = FailingDisk(folder / "image", folder / "disk")
+    disk.top.mkdir(parents=True)
+    with open(disk.image, "wb") as file:
+        file.truncate(size_mb * 1_000_000)
+    _run("mkfs.ext4", "-q", "-F", "-O", "^has_journal", str(disk.image))
+    disk.mount()
+    try:
+        yield disk
+    finally:
+        _run("umount", "-l", str(disk.top))
+
+
+def _run(*command: str) -> str:
+    """What it says; raises CalledProcessError."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
