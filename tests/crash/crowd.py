@@ -87,7 +87,7 @@ def rss_mb(server: RunningServer) -> float:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1000
 
 
-def run(directory: Path, count: int) -> Outcome:
+def run(directory: Path, count: int, listens_s: float = LISTENS_S) -> Outcome:
     """Let *count* viewers come at once to a service that reads ten meters."""
     with running_emulator(UNITS) as emulator:
         server = RunningServer(directory, {})
@@ -97,15 +97,15 @@ def run(directory: Path, count: int) -> Outcome:
                 server.add(f"u{number}", meter)
             with viewers(server.port, BEFORE, listens_s=600.0) as early:
                 early.line()
-                gevent.sleep(LISTENS_S)  # their meters find their pace
-                return _storm(server, early, count)
+                gevent.sleep(listens_s)  # their meters find their pace
+                return _storm(server, early, count, listens_s)
         finally:
             server.kill()
 
 
-def _storm(server: RunningServer, early: Viewers, count: int) -> Outcome:
+def _storm(server: RunningServer, early: Viewers, count: int, listens_s: float) -> Outcome:
     before_mb = rss_mb(server)
-    with viewers(server.port, count, LISTENS_S) as crowd:
+    with viewers(server.port, count, listens_s) as crowd:
         at_first, after = crowd.line(), crowd.line()
         with_crowd_mb = rss_mb(server)
     early.process.terminate()

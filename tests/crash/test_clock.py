@@ -22,7 +22,7 @@ from tests.server import RunningServer, event_stream
 
 PASSWORD = "correct horse battery"
 LOUD_DB = 45.0
-DELAY_S = 3
+DELAY_S = 2
 RULE = {"metric": "lp", "threshold_db": 60.0, "clear_duration_s": 3, "cooldown_s": 0, "channels": "log"}
 SETTINGS = {
     "SLMM_AUTH": "on",

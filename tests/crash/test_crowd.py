@@ -11,7 +11,7 @@ MOST_GROWTH_MB = 60.0
 
 
 def test_everybody_of_a_crowd_is_served_and_nobody_who_was_there_is_lost(tmp_path: Path) -> None:
-    outcome = run(tmp_path, VIEWERS)
+    outcome = run(tmp_path, VIEWERS, listens_s=2.5)
     assert (outcome.crowd["refused"], outcome.crowd_after["lost"]) == (0, 0)
     assert outcome.crowd["with_a_frame"] == VIEWERS
     assert outcome.crowd_after["frames"] > VIEWERS, "and it goes on"

@@ -16,6 +16,11 @@ from tests.crash.disk import FailingDisk, failing_disk
 from tests.server import EventStream, RunningServer
 
 SIZE_MB = 96
+QUICK = {
+    "SLMM_DEVICE_PACING_S": "0.2",
+    "SLMM_MONITOR_POLL_INTERVAL": "0",
+    "SLMM_MONITOR_IDLE_POLL_INTERVAL": "1",
+}
 
 
 @pytest.fixture
@@ -27,7 +32,7 @@ def disk(tmp_path: Path) -> Iterator[FailingDisk]:
 @pytest.fixture
 def service(disk: FailingDisk, tmp_path: Path) -> Iterator[RunningServer]:
     """Its data are on it, and its log is not."""
-    running = RunningServer(tmp_path / "server", {"SLMM_DATA_DIR": str(disk.top / "data")})
+    running = RunningServer(tmp_path / "server", {**QUICK, "SLMM_DATA_DIR": str(disk.top / "data")})
     running.start()
     yield running
     running.kill()
@@ -46,9 +51,9 @@ def put(service: RunningServer, unit_id: str) -> requests.Response:
 
 
 def test_feeds_go_on_while_nothing_can_be_written_and_the_next_start_finds_all_that_was_acknowledged(
-    service: RunningServer, disk: FailingDisk, emulator: RunningEmulator
+    service: RunningServer, disk: FailingDisk, fast_emulator: RunningEmulator
 ) -> None:
-    service.add("u0", emulator.meters[0])
+    service.add("u0", fast_emulator.meters[0])
     stream = EventStream(service, "/api/nl43/u0/monitor/events")
     seen: list[dict[str, Any]] = []
 
