@@ -1,12 +1,12 @@
 // Backups: make, download, bring, delete, and put one back at the next start.
 
-import { attempt, button, byId, clock, say } from "./admin-parts.js";
+import { attempt, button, byId, clock, listed, say } from "./admin-parts.js";
 import { drawNightly, proofNote } from "./admin-backup-nightly.js";
 import { span } from "./admin-system-words.js";
 import { AlertBadge } from "./alert-badge.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask-first.js";
-import { element, table } from "./element.js";
+import { element } from "./element.js";
 import { isOver, size } from "./operation.js";
 import { problemSentence } from "./problem-words.js";
 import { number, t } from "./words.js";
@@ -53,9 +53,9 @@ function row(backup) {
 
 function drawList({ backups, folder, free_bytes: free }) {
   byId("folder").textContent = t("They lie in {folder}; {free} are free there.", { folder, free: size(free) });
-  const columns = [{ title: t("Name") }, { title: t("Made") }, { title: t("Holds") }, { title: t("SLMM") }, { title: t("Size"), isNumber: true }, { title: element("span", { className: "unseen" }, t("Actions")) }];
+  const titles = [t("Name"), t("Made"), t("Holds"), t("SLMM"), t("Size"), ""];
   const empty = element("p", {}, t("There is no backup yet. The button above makes the first one; copies made before the tables of the database change appear here too."));
-  byId("list").replaceChildren(backups.length ? table(t("Backups on this machine"), columns, backups.map(row)) : empty);
+  byId("list").replaceChildren(backups.length ? listed(t("Backups on this machine"), titles, backups.map(row)) : empty);
 }
 
 function drawPending({ pending, restored }) {
