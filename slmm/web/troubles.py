@@ -35,8 +35,8 @@ def of(runtime: Runtime, report: dict[str, Any]) -> list[Trouble]:
         found.append(
             _trouble(
                 "warning",
-                translated("The clock of this machine leapt ahead: nothing is removed for its age within a day."),
-                translated("Is the time right? If not, set it; what was measured meanwhile keeps the wrong time."),
+                translated("More than a day passed at once: for a day nothing is removed for its age."),
+                translated("If the service was off so long, all is well; if not, set the clock right."),
             )
         )
     if runtime.fleet.is_standby:

@@ -38,6 +38,8 @@ class WallClock:
     file: Path
     ahead_s: int = 0
     """How far it is ahead of this machine's."""
+    steps: int = 0
+    """How often it was set."""
 
     def environment(self) -> dict[str, str]:
         """What a process needs to go by it."""
@@ -57,6 +59,7 @@ class WallClock:
     def step(self, seconds: int) -> None:
         """Set it."""
         self.ahead_s += seconds
+        self.steps += 1
         self._write()
 
     def now(self) -> datetime:
