@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _socket
 import socket
+import ssl
 from enum import Enum
 from typing import Any
 
@@ -67,6 +68,11 @@ class BareSocket(_socket.socket):
                 wait_write(self.fileno())
 
 
+def _never(data: bytes, flags: int) -> int:
+    """TLS may have to read before it can write: nothing is written to it without a wait."""
+    raise BlockingIOError
+
+
 class Outlet:
     """The one door to a viewer's socket; bytes *first* go out before anything else."""
 
@@ -74,8 +80,8 @@ class Outlet:
 
     def __init__(self, sock: Any, first: bytes = b"") -> None:
         self.sock = sock
-        # gevent's socket waits on a full buffer; the socket inside it does not.
-        self._send_now = getattr(sock, "_sock", sock).send
+        # gevent's socket waits on a full buffer; the socket inside it does not, but it would write past TLS.
+        self._send_now = _never if isinstance(sock, ssl.SSLSocket) else getattr(sock, "_sock", sock).send
         self._rest = first
         self._turn = Semaphore()
 

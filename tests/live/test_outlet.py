@@ -1,11 +1,13 @@
 """Whole writes: a slow reader never sees a torn frame, a publisher never waits."""
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 
 import gevent
 import pytest
+import trustme
 
 from slmm.live.outlet import Offer, Outlet
 
@@ -67,3 +69,17 @@ def test_bytes_offered_while_another_greenlet_sends_do_not_come_between(
     assert outlet.offer(b"b") is Offer.REFUSED
     assert drained(right, len(big)) == big
     writer.get(timeout=5)
+
+
+def test_nothing_goes_past_tls(pair: tuple[socket.socket, socket.socket]) -> None:
+    authority = trustme.CA()
+    here, there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("meters.example").configure_cert(here)
+    authority.configure_trust(there)
+    handshake = gevent.spawn(here.wrap_socket, pair[0], server_side=True)
+    with there.wrap_socket(pair[1], server_hostname="meters.example") as right, handshake.get(timeout=5) as left:
+        outlet = Outlet(left)
+        assert outlet.offer(b"at once") is Offer.REFUSED
+        writer = gevent.spawn(outlet.send, b"in turn")
+        assert drained(right, 7) == b"in turn"
+        writer.get(timeout=5)
