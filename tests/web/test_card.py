@@ -189,12 +189,12 @@ def test_after_an_outage_the_run_that_goes_on_is_fetched_and_what_follows_comes_
     runs = client.application.extensions["slmm"].runs
     eventually(lambda: runs.open_run(unit), what="the run on record")
     eventually(lambda: runs.flush() and runs.book.open_runs())
-    lost = datetime.fromtimestamp(time.time() - 100, UTC)
     sync = sync_of(client)
-    signals.publish(signals.contact_changed, ContactChange(unit, lost, False, "silent"))
+    signals.publish(signals.contact_changed, ContactChange(unit, datetime.now(UTC), False, "silent"))
+    monkeypatch.setattr(sync, "_now_s", lambda: time.monotonic() + 100)
     signals.publish(signals.contact_changed, ContactChange(unit, datetime.now(UTC), True, "there again"))
     sync.tick()
-    monkeypatch.setattr(sync, "_now_s", lambda: time.monotonic() + 40)
+    monkeypatch.setattr(sync, "_now_s", lambda: time.monotonic() + 140)
     sync.tick()
     assert sync.under_way == [unit]
     eventually(lambda: not sync.under_way, within_s=40)
