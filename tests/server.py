@@ -122,10 +122,14 @@ class EventStream:
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(40)
-        self.sock.connect(("127.0.0.1", server.port))
-        self.sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
         self._buffer = b""
-        self.head = self._until(b"\r\n\r\n").decode()
+        try:
+            self.sock.connect(("127.0.0.1", server.port))
+            self.sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+            self.head = self._until(b"\r\n\r\n").decode()
+        except BaseException:
+            self.sock.close()
+            raise
 
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._buffer:

@@ -74,21 +74,24 @@ class Load:
         self._server, self._meter, self._outcome = server, meter, outcome
         self._numbers = itertools.count()
         self._greenlets: list[gevent.Greenlet] = []
+        self._is_over = False
         self.followed: dict[str, float] = {}
         """When the last frame of a unit was seen."""
 
     def begin(self) -> None:
         """Until ``end``."""
+        self._is_over = False
         works = (self._devices, self._rules, self._remarks, self._card)
         self._greenlets = [gevent.spawn(self._again_and_again, work) for work in works]
         self._greenlets += [gevent.spawn(self._follow, unit_id) for unit_id in ("u0", "u1")]
 
     def end(self) -> None:
-        """The service is gone."""
-        gevent.killall(self._greenlets)
+        """The service is gone, and so each request comes to its end by itself."""
+        self._is_over = True
+        gevent.joinall(self._greenlets, timeout=30, raise_error=True)
 
     def _again_and_again(self, work: Any) -> None:
-        while True:
+        while not self._is_over:
             try:
                 work(f"k{next(self._numbers)}")
             except requests.RequestException:

@@ -76,12 +76,12 @@ def test_writers_take_turns_and_readers_need_not(database: Database) -> None:
     assert most_at_once(database.read) > 1
 
 
-def test_sqlite_is_set_up_for_many_readers(database: Database) -> None:
+def test_sqlite_is_set_up_for_many_readers_and_power_cuts(database: Database) -> None:
     def pragma(name: str) -> object:
         return database.read(lambda session: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar())
 
     found = {name: pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")}
-    assert found == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 5000}
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
 
 
 def test_a_time_without_zone_is_refused_and_one_elsewhere_becomes_utc(database: Database, roster: Roster) -> None:
