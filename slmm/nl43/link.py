@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -254,18 +255,15 @@ class Link:
 
     def _wait_for_prompt(self) -> None:
         """The meter's 1 s begins with the end of its reply, and that is the prompt, not the line before it."""
+        conversation, received = self._conversation, 0
         deadline_s = time.monotonic() + PROMPT_WAIT_S
-        received = 0
-        while not self._conversation.holds_prompt() and self._sends_prompts and self._connection is not None:
-            left_s = deadline_s - time.monotonic() if received < FLOOD_BYTES else 0.0
-            try:
-                if left_s > 0:
-                    data = self._connection.receive(left_s)
-                    received += len(data)
-                    self._conversation.receive_data(data)
-            except DeviceError:
-                left_s = 0.0  # none this time; whether the connection is lost, the next command finds out
-            self._sends_prompts = left_s > 0
+        with suppress(DeviceError):  # none this time; whether the connection is lost, the next command finds out
+            while self._sends_prompts and not conversation.holds_prompt() and self._connection is not None:
+                if (left_s := deadline_s - time.monotonic()) <= 0 or received >= FLOOD_BYTES:
+                    break
+                data = self._connection.receive(left_s)
+                received += len(data)
+                conversation.receive_data(data)
         self._sends_prompts = self._conversation.holds_prompt()
 
     def _answered(self, began_s: float) -> None:
