@@ -101,7 +101,8 @@ def compare_counters(
     """Commands, replies and connections as the service, the proxies and the meters counted them in the last life.
 
     A reply that came too late, garbled or not at all is one the meter counts and the service does not: it counts that
-    exchange as timed out, garbled or lost instead, so the difference must lie within those.
+    exchange as timed out, garbled or lost instead, so the difference must lie within those. A command that is on its
+    way while the meter hangs up is let through and never received; it is one that was lost.
     """
 
     def of_links(*names: str) -> float:
@@ -110,6 +111,7 @@ def compare_counters(
     def of_others(name: str) -> float:
         return float(sum(getattr(after[unit_id], name) - getattr(before[unit_id], name) for unit_id in links))
 
+    lost = of_links("lost")
     commands, replies, failed = of_links("commands"), of_links("replies"), of_links("timeouts", "garbled", "lost")
     seen, through, received, answered, accepted = (
         of_others(name) for name in ("commands", "forwarded", "received", "answered", "accepted")
@@ -121,10 +123,10 @@ def compare_counters(
     ended = replies + failed
     return [
         Count("commands: sent, and seen by the proxies", commands, seen, commands == seen),
-        Count("commands: let through, and received by the meters", through, received, through == received),
+        Count("commands: let through, and received by the meters", through, received, 0 <= through - received <= lost),
         Count("connections: opened, and accepted by the proxies", opened, accepted, 0 <= accepted - opened <= reset),
         Count("exchanges: by result in /metrics, and by link", results, ended, results == ended),
-        Count("commands, and what became of each", commands, ended, 0 <= ended - commands <= of_links("lost")),
+        Count("commands, and what became of each", commands, ended, 0 <= ended - commands <= lost),
         Count("replies: got, and sent by the meters", replies, answered, 0 <= answered - replies <= failed),
     ]
 
