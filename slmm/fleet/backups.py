@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,8 +50,9 @@ class BackupDesk:
         self._database = database
         self._operations = operations
 
+    @cached_property
     def refusal(self) -> str | None:
-        """Why this service cannot back up its database; None when it can."""
+        """Why this service cannot back up its database; None when it can. Asks the disk, the first time."""
         url = make_url(self._settings.sqlalchemy_url)
         if url.get_backend_name() != "sqlite":
             return f"the database is {url.get_backend_name()}: back it up with its own tools (pg_dump, pg_restore)"
@@ -62,7 +64,7 @@ class BackupDesk:
     @property
     def is_scheduled(self) -> bool:
         """Whether backups are made by themselves."""
-        return bool(self._settings.backup_at) and self.refusal() is None
+        return bool(self._settings.backup_at) and self.refusal is None
 
     def next_at(self, now: datetime) -> datetime | None:
         """When the next is made by itself."""
@@ -153,9 +155,7 @@ class BackupDesk:
             except Exception as error:  # top of the thread: else it would be tried again every minute
                 logger.exception("the backup of the night failed")
                 state = nightly.failed(before, now, f"{type(error).__name__}: {error}")
-            progress(
-                "open", 0, 0
-            )  # raises when the service stops: that is no outcome, and the next start makes up for it
+            progress("open", 0, 0)  # raises when the service stops: no outcome; the next start makes up for it
             self.state = state
             nightly.keep(self._settings.data_dir, state)
             if (trouble := state.error or state.copy_error) is not None:

@@ -15,7 +15,7 @@ const TIERS = {
   database: [t("Database"), t("one file for trail, logs, alerts, limits and accounts")],
   downloads: [t("Files from the cards"), t("what people fetched; kept until somebody deletes it")],
   originals: [t("Originals of the cards"), t("what the record was made of; kept for ever as evidence")],
-  backups: [t("Backups"), t("kept until somebody deletes them")],
+  backups: [t("Backups"), t("of those made by themselves the newest; others until somebody deletes them")],
 };
 
 export function tierName(key) {

@@ -3,16 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
-import gevent
 import pytest
 import requests
 
 from slmm.emulator.process import RunningEmulator
 from tests.conftest import eventually
 from tests.crash.disk import Disk, small_disk
-from tests.server import TOP, EventStream, RunningServer
+from tests.crash.on_disk import put, record_of, watched
+from tests.server import TOP, RunningServer
 
 SIZE_MB = 64
 
@@ -42,56 +41,35 @@ def service(started: RunningServer) -> RunningServer:
     return started
 
 
-def record_of(service: RunningServer) -> dict[str, Any]:
-    """How the record is kept up."""
-    state: dict[str, Any] = service.get("/_system/status")["data"]["record"]
-    return state
-
-
-def put(service: RunningServer, unit_id: str) -> requests.Response:
-    """Ask for a new unit."""
-    body = {"unit_id": unit_id, "host": "127.0.0.1", "tcp_port": 9, "tcp_enabled": False}
-    return requests.post(f"{service.api}/roster", json=body, timeout=40)
-
-
 def test_readings_wait_while_the_disk_is_full_and_are_all_recorded_when_there_is_room(
     service: RunningServer, disk: Disk, emulator: RunningEmulator
 ) -> None:
     service.add("u0", emulator.meters[0])
-    stream = EventStream(service, "/api/nl43/u0/monitor/events")
-    seen: list[dict[str, Any]] = []
+    with watched(service, "u0") as seen:
+        eventually(lambda: record_of(service)["frames_written"] > 2, 30)
+        disk.fill()
+        eventually(lambda: record_of(service)["write_failures"], 30)
+        before = len(seen)
+        answer = put(service, "n0")
+        assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+        ready = requests.get(f"{service.url}/readyz", timeout=40)
+        assert ready.status_code == 503
+        assert {"disk", "database", "record"} == {each["field"] for each in ready.json()["errors"]}
+        health = requests.get(f"{service.url}/health", timeout=40).json()
+        assert (health["status"], health["is_running"]) == ("degraded", True)
+        assert any("disk of" in problem and "is full" in problem for problem in health["problems"])
+        sentences = [each["sentence"] for each in service.get("/_system/report")["problems"]]
+        assert "Only 0.0 GB are free on the disk." in sentences
+        eventually(lambda: len(seen) > before + 8, 40, "the live feed")
+        waiting = record_of(service)
+        assert (waiting["frames_pending"] > 8, waiting["frames_dropped"]) == (True, 0)
+        assert service.log.read_text().count("kept in memory") <= 2, "the log tells it once"
 
-    def watch() -> None:
-        while True:
-            seen.append(stream.frame())
-
-    watching = gevent.spawn(watch)
-    eventually(lambda: record_of(service)["frames_written"] > 2, 30)
-    disk.fill()
-    eventually(lambda: record_of(service)["write_failures"], 30)
-    before = len(seen)
-    answer = put(service, "n0")
-    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
-    ready = requests.get(f"{service.url}/readyz", timeout=40)
-    assert ready.status_code == 503
-    assert {"disk", "database", "record"} == {each["field"] for each in ready.json()["errors"]}
-    health = requests.get(f"{service.url}/health", timeout=40).json()
-    assert (health["status"], health["is_running"]) == ("degraded", True)
-    assert any("disk of" in problem and "is full" in problem for problem in health["problems"])
-    sentences = [each["sentence"] for each in service.get("/_system/report")["problems"]]
-    assert "Only 0.0 GB are free on the disk." in sentences
-    eventually(lambda: len(seen) > before + 8, 40, "the live feed")
-    waiting = record_of(service)
-    assert (waiting["frames_pending"] > 8, waiting["frames_dropped"]) == (True, 0)
-    assert service.log.read_text().count("kept in memory") <= 2, "the log tells it once"
-
-    disk.free()
-    eventually(lambda: not record_of(service)["trouble"] and record_of(service)["frames_pending"] < 3, 30)
-    assert put(service, "n1").status_code == 200
-    ready = requests.get(f"{service.url}/readyz", timeout=40).json()
-    assert "record" not in str(ready), ready
-    watching.kill()
-    stream.close()
+        disk.free()
+        eventually(lambda: not record_of(service)["trouble"] and record_of(service)["frames_pending"] < 3, 30)
+        assert put(service, "n1").status_code == 200
+        ready = requests.get(f"{service.url}/readyz", timeout=40).json()
+        assert "record" not in str(ready), ready
     written = record_of(service)
     assert (written["frames_dropped"], written["frames_written"] >= len(seen) - 2) == (0, True)
     assert [unit["unit_id"] for unit in service.get("/roster")["devices"]] == ["n1", "u0"]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import gevent
 import pytest
 import requests
 
 from slmm.emulator.process import RunningEmulator
 from tests.conftest import eventually
 from tests.crash.disk import FailingDisk, failing_disk
-from tests.server import EventStream, RunningServer
+from tests.crash.on_disk import put, record_of, watched
+from tests.server import RunningServer
 
 SIZE_MB = 96
 QUICK = {
@@ -38,50 +37,29 @@ def service(disk: FailingDisk, tmp_path: Path) -> Iterator[RunningServer]:
     running.kill()
 
 
-def record_of(service: RunningServer) -> dict[str, Any]:
-    """How the record is kept up."""
-    state: dict[str, Any] = service.get("/_system/status")["data"]["record"]
-    return state
-
-
-def put(service: RunningServer, unit_id: str) -> requests.Response:
-    """Ask for a new unit."""
-    body = {"unit_id": unit_id, "host": "127.0.0.1", "tcp_port": 9, "tcp_enabled": False}
-    return requests.post(f"{service.api}/roster", json=body, timeout=40)
-
-
 def test_feeds_go_on_while_nothing_can_be_written_and_the_next_start_finds_all_that_was_acknowledged(
     service: RunningServer, disk: FailingDisk, fast_emulator: RunningEmulator
 ) -> None:
     service.add("u0", fast_emulator.meters[0])
-    stream = EventStream(service, "/api/nl43/u0/monitor/events")
-    seen: list[dict[str, Any]] = []
-
-    def watch() -> None:
-        while True:
-            seen.append(stream.frame())
-
-    watching = gevent.spawn(watch)
-    eventually(lambda: record_of(service)["frames_written"] > 2, 30)
-    disk.fail()
-    eventually(lambda: record_of(service)["write_failures"], 30)
-    before = len(seen)
-    answer = put(service, "n0")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-    assert "nothing was changed, try again" in answer.json()["detail"]
-    ready = requests.get(f"{service.url}/readyz", timeout=40)
-    assert ready.status_code == 503
-    assert {"database", "record"} <= {each["field"] for each in ready.json()["errors"]}
-    health = requests.get(f"{service.url}/health", timeout=40).json()
-    assert (health["status"], health["is_running"]) == ("degraded", True)
-    assert any("Read-only file system" in problem for problem in health["problems"])
-    sentences = [each["sentence"] for each in service.get("/_system/report")["problems"]]
-    assert any("readings wait to be recorded" in sentence for sentence in sentences)
-    eventually(lambda: len(seen) > before + 8, 40, "the live feed")
-    waiting = record_of(service)
-    assert (waiting["frames_pending"] > 8, waiting["frames_dropped"]) == (True, 0)
-    watching.kill()
-    stream.close()
+    with watched(service, "u0") as seen:
+        eventually(lambda: record_of(service)["frames_written"] > 2, 30)
+        disk.fail()
+        eventually(lambda: record_of(service)["write_failures"], 30)
+        before = len(seen)
+        answer = put(service, "n0")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert "nothing was changed, try again" in answer.json()["detail"]
+        ready = requests.get(f"{service.url}/readyz", timeout=40)
+        assert ready.status_code == 503
+        assert {"database", "record"} <= {each["field"] for each in ready.json()["errors"]}
+        health = requests.get(f"{service.url}/health", timeout=40).json()
+        assert (health["status"], health["is_running"]) == ("degraded", True)
+        assert any("Read-only file system" in problem for problem in health["problems"])
+        sentences = [each["sentence"] for each in service.get("/_system/report")["problems"]]
+        assert any("readings wait to be recorded" in sentence for sentence in sentences)
+        eventually(lambda: len(seen) > before + 8, 40, "the live feed")
+        waiting = record_of(service)
+        assert (waiting["frames_pending"] > 8, waiting["frames_dropped"]) == (True, 0)
     assert service.log.read_text().count("frames are kept in memory") == 1, "the log tells it once"
 
     assert service.terminate() == 0

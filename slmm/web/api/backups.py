@@ -49,7 +49,7 @@ def desk() -> BackupDesk:
 
 def refuse_if_impossible() -> None:
     """Raise Conflict where ``refusal`` has something to say."""
-    if words := desk().refusal():
+    if words := desk().refusal:
         raise Conflict(words)
 
 
@@ -103,7 +103,7 @@ def all_backups() -> dict[str, Any]:
 
     last = runtime.operations.of_unit(SYSTEM)
     operation = operations.view(last[0]) if last else None
-    told = {"operation": operation, "refusal": desk().refusal(), "schedule": schedule_view(now)}
+    told = {"operation": operation, "refusal": desk().refusal, "schedule": schedule_view(now)}
     return {"status": "ok", **told, **runtime.database.in_pool(look)}
 
 
