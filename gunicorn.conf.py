@@ -52,10 +52,11 @@ def post_worker_init(worker):
     logs.configure(_loaded.log_level, _loaded.log_format)
     logs.hear_hub(gevent.get_hub())
     # The rings of a few hundred feeds are long-lived; going through them again and again costs more than
-    # it ever frees. What exists now is left out of it, the rest is looked at less often.
+    # it ever frees. What exists now is left out of it, and the rest is looked at whole as rarely as can be, but what is
+    # young in small portions, for everybody waits meanwhile.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(10_000, 5, 400)
     # The hub gives the interpreter away with each send and receive and, while a thread computes (an export, a report, a
     # minute of many meters), gets it back after this long. With the usual 5 ms two thousand meters wait in line.
     sys.setswitchinterval(0.0005)

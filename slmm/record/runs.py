@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -36,9 +36,12 @@ EXACT_WITHIN_S = 60.0
 SETTLED_AFTER_S = 5.0
 """So soon after a start a display may still show the figures of the run before."""
 RETRY_S = 1.0
+MOST_AT_ONCE = 200
+"""Changes in one transaction: a fleet that is found running at a start is thousands of them."""
 STOP_WITHIN_S = 4.0
 
 Work = Callable[[Session], list[events.RunChange]]
+"""A change of a run that does no harm when it is made twice, and what is told of it."""
 
 
 @dataclass(slots=True)
@@ -101,7 +104,8 @@ class Runs:
         self._board = board
         self._fingerprint = fingerprint
         self._open: dict[str, OpenRun] = {}
-        self._pending: deque[Work] = deque()
+        self._pending: deque[tuple[str, Work]] = deque()
+        """Changes with the units they are of, in the order in which they were asked for."""
         self._news = Event()
         self._turn = RLock()
         self._failing_since_s: float | None = None
@@ -265,14 +269,14 @@ class Runs:
         run = OpenRun(unit_id, started_at, settings=_settings_of(self._board.status(unit_id).labels))
         self._open[unit_id] = run
         row = runs.Beginning(unit_id, started_at, is_exact, dict(run.settings), self._fingerprint(run.settings))
-        self._enqueue(lambda session: runs.begin(session, row))
+        self._enqueue(unit_id, lambda session: runs.begin(session, row))
         return run
 
     def _end(self, run: OpenRun, ended_at: datetime | None, *, is_exact: bool, how: str) -> None:
         """None: when it was last seen to go on."""
         self._open.pop(run.unit_id, None)
         at = ended_at or run.seen_until
-        self._enqueue(lambda session: runs.finish(session, run.unit_id, at, is_exact=is_exact, how=how))
+        self._enqueue(run.unit_id, lambda session: runs.finish(session, run.unit_id, at, is_exact=is_exact, how=how))
 
     def _describe(self, run: OpenRun, at: datetime, store_name: str | None, settings: Mapping[str, str]) -> None:
         known = {**run.settings, **settings}
@@ -281,6 +285,7 @@ class Runs:
         run.store_name, run.settings = store_name, known
         fingerprint = self._fingerprint(known)
         self._enqueue(
+            run.unit_id,
             lambda session: runs.describe(
                 session,
                 run.unit_id,
@@ -288,11 +293,11 @@ class Runs:
                 store_name=store_name,
                 settings=known,
                 fingerprint=fingerprint,
-            )
+            ),
         )
 
-    def _enqueue(self, work: Work) -> None:
-        self._pending.append(work)
+    def _enqueue(self, unit_id: str, work: Work) -> None:
+        self._pending.append((unit_id, work))
         self._news.set()
 
     def _write_all(self) -> None:
@@ -306,17 +311,23 @@ class Runs:
     def flush(self) -> bool:
         """Write and tell everything that waits; tells whether it went well. What could not be written stays."""
         with self._turn:
+            at_once = MOST_AT_ONCE
             while self._pending:
+                batch = _first(self._pending, at_once)
                 try:
-                    told = self._database.write(self._pending[0])
+                    told = self._database.write(lambda session, batch=batch: _done(session, batch))  # type: ignore[misc]
                 except (OperationalError, InterfaceError, OSError) as error:  # locked, full or gone
                     self._failed(error)
                     return False
                 except Exception:
+                    if len(batch) > 1:  # one of them is to blame: each by itself
+                        at_once = 1
+                        continue
                     self.dropped += 1
                     logger.exception("a change of a run cannot be written and is dropped")
                     told = []
-                self._pending.popleft()
+                for _ in batch:
+                    self._pending.popleft()
                 self._succeeded()
                 for change in told:
                     signals.publish(signals.run_changed, change)
@@ -334,6 +345,22 @@ class Runs:
         if self._failing_since_s is not None:
             logger.info("runs are written again after %.0f s", time.monotonic() - self._failing_since_s)
             self._failing_since_s = None
+
+
+def _first(pending: Iterable[tuple[str, Work]], most: int) -> list[Work]:
+    """What is done in one go, one change of each unit: to make two in order once more could do harm."""
+    units: set[str] = set()
+    batch: list[Work] = []
+    for unit_id, work in pending:
+        if unit_id in units or len(batch) == most:
+            break
+        units.add(unit_id)
+        batch.append(work)
+    return batch
+
+
+def _done(session: Session, batch: Iterable[Work]) -> list[events.RunChange]:
+    return [change for work in batch for change in work(session)]
 
 
 def _looked_within(event: events.MeasurementChange, most_s: float) -> bool:

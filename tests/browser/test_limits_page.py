@@ -81,6 +81,7 @@ def test_a_rule_made_on_the_page_fires_and_is_acknowledged_by_keyboard(
     assert browser.text("#others-text") == "and the other alert of the same incident"
     browser.press("Enter")  # the note has the focus: a line, and nothing is sent
     browser.click("#remark-dialog [type=submit]")
+    browser.until("!document.querySelector('#remark-dialog').open")  # the feed tells it before the answer does
     browser.until(f"document.querySelectorAll({OPEN!r} + '[data-state=acknowledged]').length === 2")
     assert running.get("/_alerts/summary")["unacknowledged"] == 0
     browser.press("/")

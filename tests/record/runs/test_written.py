@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gevent
 import pytest
+from sqlalchemy import event
 
 from slmm import events, signals
 from slmm.events import Labels, RunChange
@@ -113,6 +114,32 @@ def test_what_cannot_be_written_at_all_does_not_hold_up_the_rest(runs: Runs, met
     meter.stop(100)
     (row,) = rows(runs)
     assert (row.store_name, row.how, runs.dropped) == (None, "stopped", 1)
+
+
+def test_runs_of_a_whole_fleet_share_a_transaction_and_a_bad_one_harms_no_other(
+    runs: Runs, board: StatusBoard, roster: Roster, database: Database, other_writer: sqlite3.Connection
+) -> None:
+    others = [Meter(board, f"u{number}") for number in range(20)]
+    for other in others:
+        roster.add(Device(other.unit_id, "10.0.0.2"))
+    other_writer.execute("BEGIN IMMEDIATE")  # meanwhile they pile up
+    for other in others:
+        other.start(0)
+    other_writer.rollback()
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+    runs.flush()
+    assert len(commits) <= 2, "the first was perhaps being written"
+    assert [len(runs.book.find(other.unit_id)) for other in others] == [1] * 20
+
+    other_writer.execute("BEGIN IMMEDIATE")
+    for number, other in enumerate(others):
+        other.tell_name(5, "\ud800" if number == 7 else f"00{number}")
+    other_writer.rollback()
+    runs.flush()
+    names = [runs.book.find(other.unit_id)[0].store_name for other in others]
+    assert names == [None if number == 7 else f"00{number}" for number in range(20)]
+    assert runs.dropped == 1
 
 
 def test_receivers_return_at_once_though_the_database_is_locked(
