@@ -78,6 +78,9 @@ class DeviceTimeout(DeviceError):
 class ConnectionLost(DeviceError):
     """The meter (or the way to it) closed the connection in the middle of an exchange."""
 
+    is_in_reply = False
+    """Some of the reply had come: the way broke, nobody else holds the meter."""
+
 
 class DeviceBusy(DeviceError):
     """The device's queue is full, or a transfer holds the device; try again later."""

@@ -39,6 +39,8 @@ class Control(StrEnum):
     SILENT = "silent"
     MUTE = "mute"
     """It connects, but no command is answered."""
+    CUT = "cut"
+    """It begins to answer, and the connection ends in the middle of that."""
     NONSENSE = "nonsense"
     NOT_ASKED = "not_asked"
 
@@ -151,6 +153,13 @@ def _not_answered(findings: Findings, unit: str, address: str) -> Verdict:
             f"{unit} takes the connection, but answers nothing: another client probably holds its only slot.",
             "Close the other program, then reconnect.",
             Cure.RECONNECT,
+        )
+    if findings.control is Control.CUT:
+        return Verdict(
+            "cut_off",
+            Severity.ERROR,
+            f"{unit} begins to answer on {address}, but the connection breaks in the middle of the reply.",
+            "Check the signal of the modem and whatever stands in between, such as a VPN or a proxy.",
         )
     if findings.control is Control.NONSENSE:
         return Verdict(

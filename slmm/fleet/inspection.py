@@ -70,6 +70,8 @@ def _control(error: DeviceError) -> Control:
             return Control.REFUSED
         case DeviceUnreachable():
             return Control.SILENT
+        case ConnectionLost(is_in_reply=True):
+            return Control.CUT
         case DeviceTimeout() | ConnectionLost():
             return Control.MUTE
         case Garbled():

@@ -226,7 +226,8 @@ class Link:
             self.close(str(error))
             raise
         if command.kind is Kind.STREAM:
-            self._stream_began(began_s)
+            self._answered(began_s)
+            self._enter(LinkState.STREAMING)
         else:
             self._wait_for_prompt()
             self._reply_ended(began_s)
@@ -270,10 +271,6 @@ class Link:
         self.counters.replies += 1
         self.last_reply_s = time.monotonic()
         self.last_round_trip_s = self.last_reply_s - began_s
-
-    def _stream_began(self, began_s: float) -> None:
-        self._answered(began_s)
-        self._enter(LinkState.STREAMING)
 
     def _reply_ended(self, began_s: float) -> None:
         self._answered(began_s)
@@ -330,6 +327,7 @@ class Link:
                 return "garbled"
             case ConnectionLost():
                 self.counters.lost += 1
+                error.is_in_reply = self._conversation.is_in_reply
                 return "lost"
             case _:
                 self.counters.open_failures += 1

@@ -135,6 +135,11 @@ class Conversation:
         """Whether the prompt has come after the last whole line."""
         return self._lines.holds_prompt()
 
+    @property
+    def is_in_reply(self) -> bool:
+        """Whether some of a reply has come, and not all."""
+        return self.state is State.AWAIT_DATA or (self.state is State.AWAIT_RESULT and len(self._lines) > 0)
+
     def stream_silent(self) -> StreamEnded:
         """The caller heard nothing for a while after SUB: the stream is over without a prompt."""
         if self.state is not State.STOPPING:

@@ -13,6 +13,7 @@ const FOUND = {
   wedged: t("The control port is wedged: it refuses connections while FTP answers. Only switching the meter off and on cures it; it goes on measuring and storing."),
   refused: t("The address refuses connections, and so does FTP. Is it the right address? Is TCP switched on at the meter, and USB communication off?"),
   held_by_other: t("The meter takes the connection, but answers nothing: another program probably holds its only slot. Close that, then reconnect."),
+  cut_off: t("The meter begins to answer, but the connection breaks in the middle of the reply. Check the signal of the modem and whatever stands in between, such as a VPN."),
   nonsense: t("What answers there does not speak the language of an NL-43. Is it the right address and port?"),
   asleep: t("The meter does not answer, and its sleep mode was on. Press a key at it, or wait for its next measurement; then switch the sleep mode off."),
   control_silent: t("The control port does not answer, but FTP does. Is the port forwarded by the modem? Else another program may hold the meter."),

@@ -22,6 +22,7 @@ WELL = Findings("north", "10.0.0.1:2255", control=Control.ANSWERS)
         ({"control": Control.REFUSED, "ftp_answers": False}, "refused"),
         ({"control": Control.MUTE}, "held_by_other"),
         ({"control": Control.MUTE, "held_by": "a download of /x"}, "transfer"),
+        ({"control": Control.CUT}, "cut_off"),
         ({"control": Control.NONSENSE}, "nonsense"),
         ({"control": Control.SILENT}, "silent"),
         ({"control": Control.SILENT, "sleep_mode": "On"}, "asleep"),

@@ -75,6 +75,17 @@ def test_a_meter_held_by_another_client_is_told(client: FlaskClient, add: Add, f
     assert found["cure"] == "reconnect"
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"), [("dropped_connection", "cut_off"), ("dropped_at_command", "held_by_other")]
+)
+def test_a_connection_that_breaks_within_a_reply_is_told_from_one_that_is_not_let_in(
+    client: FlaskClient, add: Add, fast_emulator: RunningEmulator, fault: str, code: str
+) -> None:
+    unit_id = add(fast_emulator.meters[0])
+    fast_emulator.client.fault(0, fault, count=50)
+    assert verdict(client, unit_id, code)["severity"] == "error"
+
+
 def test_a_name_that_is_none_and_a_unit_that_is_off_are_told(client: FlaskClient, add: Add) -> None:
     unknown = add(unit_id="unknown", host="meter.invalid")
     assert diagnostics(client, unknown)["verdicts"][0]["code"] == "unresolved"

@@ -82,6 +82,7 @@ _FOUND: dict[str, Callable[[Found], str]] = {
     ),
     "refused": lambda found: translated("{host} is there, but refuses connections on port {port}.", **found),
     "held_by_other": lambda found: gettext("It takes the connection, but answers nothing: something else holds it."),
+    "cut_off": lambda found: gettext("It begins to answer, but the connection breaks in the middle of the reply."),
     "nonsense": lambda found: (
         translated("What answers on port {port} is no sound level meter of Rion.", **found)
         if "port" in found
@@ -135,6 +136,9 @@ _FIXES: dict[str, Callable[[], str]] = {
     "held_by_other": lambda: gettext(
         "A meter has one connection. Close whatever else reads it: another SLMM, a terminal, a program of the "
         "maker. A connection that broke is freed after some minutes, or by switching the meter off and on."
+    ),
+    "cut_off": lambda: gettext(
+        "Test again. If it happens again, check the signal of the modem and whatever stands in between, such as a VPN."
     ),
     "nonsense": lambda: gettext("Check address and port: 80 is the Web app, 21 is FTP, 2255 is the control port."),
     "control_silent": lambda: gettext(
