@@ -34,4 +34,6 @@ class OpenConnections:
         """Nothing more is heard from anybody: who waits for a request ends, an answer under way goes out."""
         for client in list(self._open):
             with contextlib.suppress(OSError):  # it was closed a moment ago
-                client.shutdown(socket.SHUT_RD)
+                # Of the descriptor: gevent's socket would throw at who reads, a TLS one write on without encryption.
+                with socket.fromfd(client.fileno(), client.family, client.type) as double:
+                    double.shutdown(socket.SHUT_RD)

@@ -50,6 +50,7 @@ def test_clients_that_keep_a_connection_and_ask_nothing_do_not_hold_up_the_end(s
         began_s = time.monotonic()
         assert running.terminate() == 0
         assert time.monotonic() - began_s < 5.0
+    assert "Traceback" not in running.log.read_text()
 
 
 def test_a_meter_that_says_nothing_is_waited_for_though_nobody_watches(
