@@ -43,8 +43,10 @@ def post_worker_init(worker):
 
     from slmm import logs
     from slmm.errors import SlmmError
+    from slmm.patching import close_at_once
     from slmm.web.connections import OpenConnections
 
+    close_at_once()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

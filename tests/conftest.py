@@ -11,12 +11,15 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 import pytest  # noqa: E402
 
+from slmm import patching  # noqa: E402
 from slmm import settings as settings_module  # noqa: E402
 from slmm.emulator.process import RunningEmulator, running_emulator  # noqa: E402
 from slmm.settings import Settings  # noqa: E402
 from slmm.storage import upgrade  # noqa: E402
 from tests.schema import Copies  # noqa: E402
 from tests.server import RunningServer  # noqa: E402
+
+patching.close_at_once()
 
 FAST = {"device_pacing_s": 0.05, "monitor_poll_interval": 0.0, "reply_timeout_s": 1.0, "connect_timeout_s": 1.0}
 """Settings for tests whose subject is not the 1 s rule; the emulator is told the same pacing."""

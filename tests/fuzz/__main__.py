@@ -10,6 +10,7 @@ import random  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 
+from slmm.patching import close_at_once  # noqa: E402
 from tests.fuzz import everything, rest, wire  # noqa: E402
 from tests.fuzz.mutation import Mutator  # noqa: E402
 from tests.fuzz.target import Finding, Target, keep, kept, name_of, tried  # noqa: E402
@@ -60,6 +61,7 @@ def main() -> int:
     if unknown := set(given.target) - set(names):
         parser.error(f"there is no target {', '.join(sorted(unknown))}")
     logging.disable(logging.CRITICAL)
+    close_at_once()
     failed = 0
     for name in given.target or names:
         began_s = time.monotonic()
