@@ -246,6 +246,7 @@ class Soak:
         from_at, until = stamp(self._settled_s), stamp(until_s)
         try:
             rows = {unit_id: self._rows(stage.service, unit_id, from_at, until) for unit_id in self._units}
+            inbox = _inbox(stage.service)
         except (requests.RequestException, OSError):
             if stage.service.is_running and not any(t.recovered_s is None for t in stage.chronicle.troubles):
                 raise
@@ -254,7 +255,7 @@ class Soak:
         for unit_id, its in rows.items():
             self._settle_unit(stage, unit_id, its)
         self._settle_visits(stage)
-        self._note_alarms(stage.service)
+        self._note_alarms(inbox)
         self.outcome.totals.published = stage.observer.frames
         self.outcome.load = measuring.load_of(stage.service) or self.outcome.load
 
@@ -324,9 +325,9 @@ class Soak:
         self._manners(stage)
         self._files(stage)
 
-    def _note_alarms(self, service: Service) -> None:
+    def _note_alarms(self, inbox: list[dict[str, Any]]) -> None:
         """What stands in the inbox now, over what was noted before: a night has more than one answer holds."""
-        for event in service.get("/_alerts/events", limit=1000)["events"]:
+        for event in inbox:
             self.outcome.alarms[event["id"]] = Alarm(
                 event["unit_id"],
                 bool(event["rule_id"]),
@@ -336,7 +337,7 @@ class Soak:
             )
 
     def _compare_alarms(self, stage: Stage) -> None:
-        self._note_alarms(stage.service)
+        self._note_alarms(_inbox(stage.service))
         chronicle, alarms = self.outcome.chronicle, list(self.outcome.alarms.values())
         self.outcome.complaints += compare_alarms(chronicle.louds, alarms, chronicle.troubles)
 
@@ -357,3 +358,8 @@ class Soak:
             return
         first = sampler.lives[-1].files[0][1]
         self.outcome.files = (first, at_end)
+
+
+def _inbox(service: Service) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = service.get("/_alerts/events", limit=1000)["events"]
+    return events

@@ -34,6 +34,10 @@ class OpenConnections:
         """Nothing more is heard from anybody: who waits for a request ends, an answer under way goes out."""
         for client in list(self._open):
             with contextlib.suppress(OSError):  # it was closed a moment ago
-                # Of the descriptor: gevent's socket would throw at who reads, a TLS one write on without encryption.
-                with socket.fromfd(client.fileno(), client.family, client.type) as double:
-                    double.shutdown(socket.SHUT_RD)
+                _end_reading_of(client)
+
+
+def _end_reading_of(client: Any) -> None:
+    """Of the descriptor: gevent's own socket would throw at who reads, and one with TLS write on without it."""
+    with socket.fromfd(client.fileno(), client.family, client.type) as double:
+        double.shutdown(socket.SHUT_RD)

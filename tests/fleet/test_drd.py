@@ -20,6 +20,9 @@ from slmm.runtime import Runtime
 from tests.conftest import eventually
 from tests.fleet.conftest import Heard, add, watch
 
+OF_STREAM = 45
+"""Commas a line of the stream has at most, whatever state it carries; the display's has more."""
+
 
 def follow(
     runtime: Runtime, unit_id: str = "m0", channel: Channel = Channel.STREAM
@@ -142,7 +145,6 @@ def test_who_follows_readings_gets_a_level_a_second_beside_the_stream(
     eventually(lambda: len(frames) >= 5)
     watcher, levels, _ = follow(runtime, channel=Channel.LEVELS)
     guest, shared, _ = follow(runtime, channel=Channel.SHARED)
-    readings_before = len(heard.readings)
     eventually(lambda: sum("from_stream" in level for level in levels) >= 4)
     between = [level for level in levels if "from_stream" in level]
 
@@ -156,7 +158,7 @@ def test_who_follows_readings_gets_a_level_a_second_beside_the_stream(
     times = [datetime.fromisoformat(level["timestamp"]) for level in between]
     spacings = [(after - before).total_seconds() for before, after in itertools.pairwise(times)]
     assert all(spacing >= 1.0 for spacing in spacings), spacings
-    assert len(heard.readings) - readings_before <= 1, "no reading was made of them for record and rules"
+    assert all(reading.raw.count(",") > OF_STREAM for reading in heard.readings), "no reading was made of them"
     reading = runtime.board.status("m0").reading
     assert reading is not None
     assert reading.main.leq is not None, "what was last displayed stays on the board"
