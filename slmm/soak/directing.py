@@ -52,8 +52,10 @@ PASSES_WITHIN_S = 60.0
 """So long a fault of the meter waits for a command it can spoil."""
 RECOVERS_WITHIN_S = 60.0
 LOUD_DB = 45.0
-SEEN_S = 3.0
-"""A loud phase, and the quiet after it, last until the service has read the meter for so long."""
+SEEN_S, SEEN_READINGS = 3.0, 4
+"""A loud phase, and the quiet after it, last until the service has read the meter for so long and so often."""
+BREAK_S, BREAK_READINGS = 1.0, 2.5
+"""What is longer than both is a break of that; every fifth reading gives way to a question."""
 PHASE_WITHIN_S = 180.0
 
 
@@ -78,6 +80,8 @@ class Stage:
     observer: Observer
     chronicle: Chronicle
     reply_timeout_s: float
+    reading_s: float
+    """From one reading to the next."""
     is_over: Callable[[], bool]
     """Whether nothing new is to begin."""
 
@@ -185,15 +189,17 @@ class Director:
         self._until_seen()
 
     def _until_seen(self) -> None:
-        """Until the service has read the meter for SEEN_S without a break."""
+        """Until the service has read the meter for a while without a break."""
+        enough_s = max(SEEN_S, SEEN_READINGS * self._stage.reading_s)
+        break_s = max(BREAK_S, BREAK_READINGS * self._stage.reading_s)
         deadline_s = time.monotonic() + PHASE_WITHIN_S
         since_s = last_s = time.time()
-        while last_s - since_s < SEEN_S:
+        while last_s - since_s < enough_s:
             seen_s = self._seen_after(last_s)
             if seen_s is None or time.monotonic() > deadline_s:
-                self._complain(f"no {SEEN_S:g} s of readings within {PHASE_WITHIN_S:g} s")
+                self._complain(f"no {enough_s:g} s of readings within {PHASE_WITHIN_S:g} s")
                 return
-            if seen_s - last_s > 1.0:
+            if seen_s - last_s > break_s:
                 since_s = seen_s
             last_s = seen_s
 

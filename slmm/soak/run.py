@@ -134,7 +134,8 @@ class Soak:
             observer = Observer(service.port, self._books)
             chronicle = self.outcome.chronicle
             timeout_s = environment.reply_timeout_s(wish.speed)
-            stage = Stage(emulator, proxies, service, observer, chronicle, timeout_s, self._is_over)
+            reading_s = environment.pacing_s(wish.speed)
+            stage = Stage(emulator, proxies, service, observer, chronicle, timeout_s, reading_s, self._is_over)
             with self._in_background(stage) as actors:
                 try:
                     self._watch(stage, actors)
