@@ -33,6 +33,8 @@ LEVELS = "levels"
 SETTLE = timedelta(minutes=10)
 MOVE_AFTER = timedelta(hours=26)
 """A UTC day goes into files when it is over everywhere that matters, and its last frames have settled."""
+IN_TABLES = timedelta(hours=24)
+"""What is younger is in no file yet: less than MOVE_AFTER by more than the hour that a period may begin before."""
 MOST_AT_ONCE = 60
 """Minutes closed in one call, after a time in which nobody could."""
 TOLD_AT_ONCE = 25
@@ -221,7 +223,11 @@ class RecordOffice:
 
     def _roll(self, until: datetime) -> None:
         """Hours and days that may have ended; zones differ by quarters of an hour, so this is looked at often."""
-        for unit_id in self.store.unit_ids.values():
+        units = self.store.unit_ids.values()
+        if until > datetime.now(UTC) - IN_TABLES:
+            self.rollup.roll_fleet(units, until - SETTLE, until)
+            return
+        for unit_id in units:
             self.rollup.roll(unit_id, until - SETTLE, until)
 
     def settle(self, now: datetime | None = None) -> None:

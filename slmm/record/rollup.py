@@ -38,6 +38,7 @@ _SELECTED = ", ".join(
 )
 
 ZoneOf = Callable[[str], ZoneInfo]
+Span = tuple[datetime, datetime]
 
 
 def floor(at: datetime, step: timedelta) -> datetime:
@@ -152,17 +153,42 @@ class Rollup:
 
     def roll(self, unit_id: str, from_at: datetime, until_at: datetime) -> None:
         """Make the hours and days of a unit anew that touch a span and are over, as its local time has them."""
-        zone = self._zone_of(unit_id)
-        hours = [span for span in _local_hours(from_at, until_at, zone) if span[1] <= datetime.now(UTC)]
+        hours, days = _that_are_over(from_at, until_at, self._zone_of(unit_id))
         self._put(unit_id, "hours", hours, self.minutes)
-        days = [span for span in _local_days(from_at, until_at, zone) if span[1] <= datetime.now(UTC)]
         self._put(unit_id, "days", days, self.hours)
+
+    def roll_fleet(self, unit_ids: Iterable[str], from_at: datetime, until_at: datetime) -> None:
+        """The same for many units, some at a time; none of the minutes may be in a file yet."""
+        of_zone: dict[ZoneInfo, list[str]] = {}
+        for unit_id in unit_ids:
+            of_zone.setdefault(self._zone_of(unit_id), []).append(unit_id)
+        for zone, units in of_zone.items():
+            hours, days = _that_are_over(from_at, until_at, zone)
+            for first in range(0, len(units), UNITS_AT_ONCE) if hours or days else ():
+                some = units[first : first + UNITS_AT_ONCE]
+                self._put_some(some, "hours", hours, "minutes")
+                self._put_some(some, "days", days, "hours")
+                gevent.sleep(REST_S)
+
+    def _put_some(self, unit_ids: Sequence[str], table: str, spans: Sequence[Span], parts: str) -> None:
+        numbers = [number for each in unit_ids if (number := self._store.known_unit(each)) is not None]
+        names = self._store.unit_ids
+
+        def question(connection: Connection) -> list[Made]:
+            made = []
+            for starts_at, ends_at in spans:
+                of_unit = periods.get_of_many(connection, parts, numbers, starts_at, ends_at)
+                made += [Made(names[each], whole(found, starts_at, ends_at)) for each, found in of_unit.items()]
+            return made
+
+        if made := self._store.read(question) if spans and numbers else []:
+            self._store.write(lambda connection: periods.put(self._store, connection, table, made))
 
     def _put(
         self,
         unit_id: str,
         table: str,
-        spans: Iterable[tuple[datetime, datetime]],
+        spans: Iterable[Span],
         parts: Callable[[str, datetime, datetime], list[Interval]],
     ) -> None:
         made = []
@@ -247,7 +273,15 @@ def _window(begin: datetime, end: datetime, ahead_s: float = LOOK_AHEAD_S) -> tu
     return low.astimezone(UTC).replace(tzinfo=None), high.astimezone(UTC).replace(tzinfo=None)
 
 
-def _local_hours(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+def _that_are_over(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> tuple[list[Span], list[Span]]:
+    """The hours and the days of a zone that touch a span."""
+    now = datetime.now(UTC)
+    spans = _local_hours(from_at, until_at, zone), _local_days(from_at, until_at, zone)
+    hours, days = ([span for span in found if span[1] <= now] for found in spans)
+    return hours, days
+
+
+def _local_hours(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> list[Span]:
     """Hours as the clocks there show them: in some zones they begin at half past of UTC."""
     beside = (from_at.astimezone(zone).utcoffset() or timedelta()) % HOUR
     begin, found = floor(from_at + beside, HOUR) - beside, []
@@ -257,7 +291,7 @@ def _local_hours(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> list[
     return found
 
 
-def _local_days(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+def _local_days(from_at: datetime, until_at: datetime, zone: ZoneInfo) -> list[Span]:
     day, found = from_at.astimezone(zone).date(), []
     while (begin := datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)) < until_at:
         day += timedelta(days=1)
