@@ -153,7 +153,11 @@ def test_a_rolling_level_played_again_makes_the_same_events(bench: Bench, record
     keep(record, heard)
     rule = bench.engine.units["a"].runs[rule_id].rule
     played = back_test_of(bench, record).test(rule, None, LIMITS, START, START + timedelta(seconds=401))
-    assert told(played.episodes) == on_record(bench)
+    again, live = told(played.episodes), on_record(bench)
+    assert [(*event[:1], *event[2:4], event[5]) for event in again] == [(*e[:1], *e[2:4], e[5]) for e in live]
+    # Which of the ten levels of a second is judged depends on how busy the machine was.
+    levels = [[(event[1], event[4]) for event in events] for events in (again, live)]
+    assert np.array(levels[0]) == pytest.approx(np.array(levels[1]), abs=0.2)
     assert len(played.episodes) >= 1
 
 
