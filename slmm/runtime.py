@@ -29,6 +29,7 @@ from slmm.fleet.supervisor import Fleet
 from slmm.fleet.transfers import CardOptions, Transfers
 from slmm.hublag import HubLag
 from slmm.live.audience import Channel
+from slmm.live.feed import Room
 from slmm.live.hub import Hub
 from slmm.logs import LogRing
 from slmm.nl43.connection import KeepAlive
@@ -134,7 +135,8 @@ class Runtime:
         self.started_at: datetime | None = None
         self.roster = Roster(database)
         self.board = StatusBoard()
-        self.hub = Hub(settings.monitor_heartbeat_s, ring_bytes=settings.feed_memory_kb * 1000)
+        room = Room(settings.feed_memory_kb * 1000, settings.feeds_memory_mb * 1_000_000)
+        self.hub = Hub(settings.monitor_heartbeat_s, room=room)
         self.fleet = Fleet(
             self.roster,
             self.board,

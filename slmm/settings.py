@@ -209,6 +209,8 @@ class Settings(BaseSettings):
     """Most rows of one export."""
     feed_memory_kb: int = Field(1000, ge=16, le=1_000_000)
     """Most memory of the frames that one feed keeps for viewers who come back, in kB."""
+    feeds_memory_mb: int = Field(256, ge=1, le=1_000_000)
+    """Most memory of the frames that the feeds of all units keep, in MB; they share it evenly."""
     login_rate: Rate = "10 per minute; 60 per hour"
     """How often one address may try a password or a code."""
     share_rate: Rate = "60 per minute"

@@ -14,6 +14,9 @@ RING_FRAMES = 1000
 RING_AGE_S = 600.0
 RING_BYTES = 1_000_000
 """Most bytes of one feed: a frame of levels takes some 600."""
+RINGS_BYTES = 256_000_000
+"""Most bytes of the feeds of one kind, whose room the units share."""
+LEAST_RING_BYTES = 16_000
 CATCH_UP_FRAMES = 10
 """A viewer further behind than this skips to the newest frame (1 s feeds: ten seconds)."""
 
@@ -50,6 +53,19 @@ class Frame:
         return f"{self.boot}-{self.sequence}"
 
 
+class Room:
+    """How many bytes each feed may hold: as many as one may, or its share of what all may."""
+
+    def __init__(self, each_bytes: int = RING_BYTES, all_bytes: int = RINGS_BYTES) -> None:
+        self.each_bytes = each_bytes
+        self._most_bytes, self._all_bytes = each_bytes, all_bytes
+
+    def divide(self, units: int) -> None:
+        """There are so many units now; feeds that hold too much get smaller with their next frame."""
+        share_bytes = max(LEAST_RING_BYTES, self._all_bytes // max(1, units))
+        self.each_bytes = min(self._most_bytes, share_bytes)
+
+
 class Feed:
     """The last frames of one subject; bounded by count and age."""
 
@@ -60,7 +76,7 @@ class Feed:
         conflates: bool,
         ring_frames: int = RING_FRAMES,
         ring_age_s: float = RING_AGE_S,
-        ring_bytes: int = RING_BYTES,
+        room: Room | None = None,
     ) -> None:
         self.name = name
         self.conflates = conflates
@@ -75,7 +91,7 @@ class Feed:
         self._frames: deque[Frame] = deque()
         self._ring_frames = ring_frames
         self._ring_age_s = ring_age_s
-        self._ring_bytes = ring_bytes
+        self._room = room or Room()
 
     def __repr__(self) -> str:
         return f"<Feed {self.name} count={self.count} held={len(self._frames)}>"
@@ -94,7 +110,7 @@ class Feed:
         oldest_s = frame.at_s - self._ring_age_s
         while frames[0].at_s < oldest_s or len(frames) > self._ring_frames:
             self.held_bytes -= len(frames.popleft().sse)
-        while self.held_bytes > self._ring_bytes and len(frames) > 1:
+        while self.held_bytes > self._room.each_bytes and len(frames) > 1:
             self.held_bytes -= len(frames.popleft().sse)
             self.cut += 1
 

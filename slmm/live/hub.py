@@ -18,7 +18,7 @@ from slmm.errors import NotFound
 from slmm.live import encoding
 from slmm.live.audience import CONFLATING, OF_LEVELS, Audience, Channel
 from slmm.live.delivery import Delivery
-from slmm.live.feed import RING_BYTES, RING_FRAMES, Feed
+from slmm.live.feed import RING_FRAMES, Feed, Room
 from slmm.live.formats import Format
 from slmm.live.outlet import Outlet
 from slmm.live.viewer import NEWEST, Start, Viewer
@@ -41,12 +41,12 @@ class Hub:
     """Fan-out of readings and notices to any number of viewers."""
 
     def __init__(
-        self, heartbeat_s: float, watchers_changed: WatchersChanged | None = None, *, ring_bytes: int = RING_BYTES
+        self, heartbeat_s: float, watchers_changed: WatchersChanged | None = None, *, room: Room | None = None
     ) -> None:
         self.watchers_changed = watchers_changed
         self.skipped_by_gone = 0  # frames that viewers who have left did not get
         self._addresses: Counter[str] = Counter()
-        self._heartbeat_s, self._ring_bytes = heartbeat_s, ring_bytes
+        self._heartbeat_s, self._room = heartbeat_s, room or Room()
         self._feeds: dict[Channel, dict[str, Feed]] = {channel: {} for channel in Channel}
         self._roster = Feed("roster", conflates=False)
         self._delivery = Delivery()
@@ -238,10 +238,9 @@ class Hub:
             return
         for channel, feeds in self._feeds.items():
             kept = 1 if channel is Channel.LIMITS else RING_FRAMES  # where limits stood before is nobody's concern
-            feed = feeds[unit_id] = Feed(
-                unit_id, conflates=channel in CONFLATING, ring_frames=kept, ring_bytes=self._ring_bytes
-            )
+            feed = feeds[unit_id] = Feed(unit_id, conflates=channel in CONFLATING, ring_frames=kept, room=self._room)
             self._followers[feed] = {}
+        self._room.divide(len(self._feeds[Channel.LEVELS]))
         for viewer in list(self._all_units):
             audience = self._viewers[viewer]
             for channel in audience.channels:
@@ -260,6 +259,7 @@ class Hub:
                 for viewer in self._followers.pop(feed):
                     viewer.unfollow(feed)
             self._watchers.pop((channel, unit_id), None)
+        self._room.divide(len(self._feeds[Channel.LEVELS]))
         self._unreachable.discard(unit_id)
         self._levels_at.pop(unit_id, None)
 

@@ -1,6 +1,6 @@
 """The ring: what it holds, what a viewer gets, what it says of frames it no longer has."""
 
-from slmm.live.feed import CATCH_UP_FRAMES, Feed, Frame, sse_event
+from slmm.live.feed import CATCH_UP_FRAMES, Feed, Frame, Room, sse_event
 
 
 def frame(ordinal: int, at_s: float = 0.0) -> Frame:
@@ -55,14 +55,28 @@ def test_old_frames_leave_but_the_newest_stays_whatever_its_age() -> None:
 
 def test_large_frames_leave_before_their_time_and_are_counted() -> None:
     size = len(frame(10).sse)
-    feed = Feed("unit", conflates=True, ring_bytes=size * 3)
+    feed = Feed("unit", conflates=True, room=Room(size * 3))
     for ordinal in range(10, 16):
         feed.append(frame(ordinal))
     assert (feed.held(), feed.held_bytes, feed.cut) == (3, size * 3, 3)
     assert ordinals(feed.unseen(9, may_skip=False)) == [(13, 3), (14, 0), (15, 0)]
-    tiny = Feed("unit", conflates=True, ring_bytes=1)
+    tiny = Feed("unit", conflates=True, room=Room(1))
     tiny.append(frame(10))
     assert tiny.held() == 1, "the newest always stays"
+
+
+def test_many_units_share_the_room_and_one_has_all_that_a_feed_may_take() -> None:
+    room = Room(1_000_000, 256_000_000)
+    size = len(frame(10).sse)
+    feed = Feed("unit", conflates=True, room=room)
+    told = []
+    for units in (0, 1, 256, 512, 2000, 10**6):
+        room.divide(units)
+        told.append(room.each_bytes)
+    assert told == [1_000_000, 1_000_000, 1_000_000, 500_000, 128_000, 16_000]
+    for ordinal in range(100, 900):
+        feed.append(frame(ordinal))
+    assert 16_000 - 2 * size < feed.held_bytes <= 16_000
 
 
 def test_the_ring_knows_how_much_it_holds() -> None:
