@@ -4,6 +4,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import os  # noqa: E402 - after patching
 from collections.abc import Callable, Iterator  # noqa: E402 - after patching
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -20,6 +21,8 @@ from tests.schema import Copies  # noqa: E402
 from tests.server import RunningServer  # noqa: E402
 
 patching.close_at_once()
+if "SLMM_TEST_COVERAGE" in os.environ:  # of the processes that tests start, not of this one
+    os.environ["COVERAGE_PROCESS_START"] = os.environ["SLMM_TEST_COVERAGE"]
 
 FAST = {"device_pacing_s": 0.05, "monitor_poll_interval": 0.0, "reply_timeout_s": 1.0, "connect_timeout_s": 1.0}
 """Settings for tests whose subject is not the 1 s rule; the emulator is told the same pacing."""
