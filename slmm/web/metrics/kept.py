@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from slmm.errors import SlmmError
+from slmm.record.store import Connection
 from slmm.storage.models import EventRow, NotificationRow
 from slmm.web.metrics.families import gauge, gauges
 from slmm.web.tiers import tiers
@@ -65,6 +67,7 @@ def parts(runtime: Runtime) -> list[Part]:
     """Everything that is kept; each by itself, so that one that fails spoils no other."""
     return [
         Part("storage", STORAGE_EVERY_S, lambda: _storage(runtime)),
+        Part("memory", ROWS_EVERY_S, lambda: _memory(runtime)),
         Part("disk", ROWS_EVERY_S, lambda: _disk(runtime)),
         Part("alerts", ROWS_EVERY_S, lambda: runtime.database.read(_alerts)),
     ]
@@ -81,6 +84,26 @@ def _storage(runtime: Runtime) -> list[Metric]:
         gauges("slmm_storage_entries", told, ("kind",), entries),
         gauges("slmm_storage_oldest_timestamp_seconds", "The oldest of a kind, as Unix time.", ("kind",), oldest),
     ]
+
+
+def _memory(runtime: Runtime) -> list[Metric]:
+    """Whose memory it is: the record's is bounded by a setting, what Python holds is to stay as it is."""
+    store = runtime.record.store
+    rows = store.read(_record_memory) if store.is_open else []
+    return [
+        gauges(
+            "slmm_record_memory_bytes",
+            "Memory that the record's database holds, by DuckDB's words for what.",
+            ("kind",),
+            (((kind.lower(),), float(size)) for kind, size in rows),
+        ),
+        gauge("slmm_python_blocks", "Blocks of memory that Python's objects take.", sys.getallocatedblocks()),
+    ]
+
+
+def _record_memory(connection: Connection) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = connection.execute("select tag, memory_usage_bytes from duckdb_memory()").fetchall()
+    return found
 
 
 def _disk(runtime: Runtime) -> list[Metric]:
