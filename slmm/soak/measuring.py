@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,8 @@ from slmm.soak.service import Service, histogram_percentile, metric_sum
 from slmm.soak.slope import Slope, theil_sen
 
 SAMPLE_S = 2.0
+REST_EVERY = 15
+"""Samples of which one asks the service, too."""
 
 
 @dataclass(slots=True)
@@ -24,13 +28,20 @@ class Life:
     memory: list[tuple[float, float]] = field(default_factory=list)
     """Time and MiB."""
     files: list[tuple[float, int]] = field(default_factory=list)
+    rest: list[tuple[float, float]] = field(default_factory=list)
+    """Time and MiB without what the record's database and the feeds hold: settings bound that, hours fill it."""
 
     def slope_mib_h(self, warm_up_s: float) -> Slope | None:
         """Growth of memory in MiB an hour of real time, after the warm-up."""
-        return theil_sen([((at_s - self.began_s) / 3600.0, mib) for at_s, mib in self._warm(warm_up_s)])
+        return self._slope(self.memory, warm_up_s)
 
-    def _warm(self, warm_up_s: float) -> list[tuple[float, float]]:
-        return [point for point in self.memory if point[0] - self.began_s >= warm_up_s]
+    def slope_of_rest_mib_h(self, warm_up_s: float) -> Slope | None:
+        """The same of the rest."""
+        return self._slope(self.rest, warm_up_s)
+
+    def _slope(self, points: Sequence[tuple[float, float]], warm_up_s: float) -> Slope | None:
+        since = [((at_s - self.began_s) / 3600.0, mib) for at_s, mib in points]
+        return theil_sen([point for point in since if point[0] * 3600.0 >= warm_up_s])
 
     @property
     def lasts_s(self) -> float:
@@ -56,13 +67,24 @@ class Sampler:
 
     def run(self) -> None:
         """Until killed."""
-        while True:
+        for number in itertools.count():
             mib, files = self._service.memory_mib(), self._service.open_files()
             life, now_s = self.lives[-1], time.monotonic()
             if mib is not None and files is not None:
                 life.memory.append((now_s, mib))
                 life.files.append((now_s, files))
+                if number % REST_EVERY == 0 and (held_mib := held_by_settings_mib(self._service)) is not None:
+                    life.rest.append((now_s, mib - held_mib))
             gevent.sleep(SAMPLE_S)
+
+
+def held_by_settings_mib(service: Service) -> float | None:
+    """What the record's database and the feeds hold at present; None when the service cannot be asked."""
+    try:
+        metrics = service.metrics()
+    except requests.RequestException:
+        return None
+    return (metric_sum(metrics, "slmm_record_memory_bytes") + metric_sum(metrics, "slmm_feed_bytes")) / 2**20
 
 
 @dataclass(frozen=True, slots=True)

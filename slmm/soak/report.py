@@ -63,6 +63,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     """Everything, for programs."""
     wish, totals, found = outcome.wish, outcome.totals, slope(outcome)
     longest = outcome.sampler.longest if outcome.sampler else None
+    rest = longest.slope_of_rest_mib_h(warm_up_s(outcome)) if longest else None
     return {
         "wish": asdict(wish),
         "is_whole": outcome.is_whole,
@@ -89,6 +90,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
             "last_mib": round(longest.memory[-1][1], 1),
             "slope_mib_per_real_h": None if found is None else asdict(found),
             "slope_mib_per_simulated_h": None if found is None else round(found.value / wish.speed, 3),
+            "slope_without_record_and_feeds_mib_per_real_h": None if rest is None else asdict(rest),
             "samples": [[round(at_s - longest.began_s), round(mib, 2)] for at_s, mib in longest.memory],
         },
         "open_files": outcome.files,
@@ -151,6 +153,12 @@ def _memory(outcome: Outcome) -> list[str]:
             f"            {found.value:+.2f} MiB/h of real time ({found.low:+.2f} to {found.high:+.2f}), "
             f"{found.value / speed:+.3f} MiB/h of simulated time, after {warm_up_s(outcome):.0f} s of warm-up"
         )
+        rest = life.slope_of_rest_mib_h(warm_up_s(outcome))
+        if rest is not None:
+            lines.append(
+                f"            {rest.value:+.2f} MiB/h of real time ({rest.low:+.2f} to {rest.high:+.2f}) "
+                "without what the record's database and the feeds hold"
+            )
         if life.lasts_s < TELLING_LIFE_S:
             lines.append("            (a life of less than half an hour tells little about growth)")
     if outcome.files is not None:

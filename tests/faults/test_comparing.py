@@ -7,7 +7,7 @@ import pytest
 
 from slmm.settings import load
 from slmm.soak.environment import settings as soak_settings
-from slmm.soak.measuring import Baseline, compare_counters
+from slmm.soak.measuring import Baseline, Life, compare_counters
 from slmm.soak.readings import Book, Levels, Visit, check_visit, of_line, seconds, stamp
 from slmm.soak.slope import theil_sen
 from slmm.soak.troubles import KILL, Alarm, Loud, Trouble, compare_alarms, find
@@ -206,3 +206,15 @@ def test_too_few_points_tell_nothing() -> None:
 def test_the_settings_of_a_run_are_settings_of_the_service(speed: float) -> None:
     found = load(soak_settings(speed), None)
     assert found.device_pacing_s == pytest.approx(1.0 / speed)
+
+
+def test_what_settings_bound_is_told_apart_from_what_grows() -> None:
+    life = Life(began_s=100.0)
+    for second in range(0, 3600, 30):
+        life.memory.append((100.0 + second, 200.0 + second / 600))  # the database keeps what it has written
+        life.rest.append((100.0 + second, 190.0 + second / 7200))
+    whole, rest = life.slope_mib_h(600.0), life.slope_of_rest_mib_h(600.0)
+    assert whole is not None
+    assert rest is not None
+    assert (whole.value, rest.value) == pytest.approx((6.0, 0.5))
+    assert life.slope_of_rest_mib_h(3590.0) is None, "one point tells nothing"
