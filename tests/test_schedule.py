@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.executors.base import run_job
 
 from slmm.schedule import Schedule
 from slmm.steady import SteadyClock
@@ -47,3 +48,14 @@ def test_it_looks_at_the_clock_though_nothing_is_due(schedule: Schedule, step: S
     assert before is not None
     step.ahead_s = 60.0
     eventually(lambda: schedule.jobs()[0].next_run_at == before + timedelta(seconds=60.0))
+
+
+def test_a_job_that_is_an_hour_late_is_run_all_the_same(schedule: Schedule) -> None:
+    """As when the clock is set between the look at what is due and the run."""
+    runs: list[int] = []
+    schedule.add("seldom", lambda: runs.append(1), 86_400.0)
+    scheduler = schedule._scheduler
+    assert scheduler is not None
+    (job,) = scheduler.get_jobs()
+    run_job(job, "default", [datetime.now(UTC) - timedelta(hours=1)], "slmm.schedule")
+    assert runs == [1]
