@@ -35,7 +35,7 @@ class _SteadyScheduler(GeventScheduler):  # type: ignore[misc]
     """Keeps its jobs' distances when the wall clock, which APScheduler goes by, is set."""
 
     def __init__(self, clock: SteadyClock) -> None:
-        # However late a job is, it is run, and once: after a sleep of the machine, or a clock that was set a moment ago.
+        # However late a job is, it is run, and once: after a sleep of the machine, or when the clock has just been set.
         defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         super().__init__(timezone="UTC", job_defaults=defaults)
         self._clock = clock
