@@ -28,7 +28,8 @@ def test_a_template_becomes_a_limit_that_was_tried_on_the_past(past: RunningServ
     browser.fill("[data-field='rows.0.from']", "00:00")
     browser.fill("[data-field='rows.0.until']", "24:00")
     browser.fill("[data-field='rows.0.level_db']", "60")
-    assert "LAeq,15min rolling above 60.0 dB, every day 00:00–24:00" in browser.text("#limit-words")
+    words = "LAeq,15min rolling above 60.0 dB, every day 00:00–24:00"
+    browser.until(f"document.querySelector('#limit-words').textContent.includes({words!r})")
     browser.click("#limit-form [data-try]")
     browser.until("document.querySelector('#limit-editor .back-verdict')?.dataset.kind === 'fired'")
     assert browser.evaluate("document.querySelectorAll('#limit-editor .back-test tbody tr').length") >= 1
@@ -43,7 +44,7 @@ def test_a_template_becomes_a_limit_that_was_tried_on_the_past(past: RunningServ
     for width, scheme in ((390, "dark"), (1280, "light")):
         browser.resize(width, 900)
         browser.scheme(scheme)
-        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        browser.until("document.documentElement.scrollWidth <= innerWidth")
         assert browser.axe() == []
     assert browser.csp_reports() == []
     browser.click(".limit-card .buttons button:last-child")
