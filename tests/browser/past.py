@@ -10,6 +10,7 @@ import requests
 from slmm import settings as settings_module
 from slmm.record.frames import of_reading
 from slmm.record.office import RecordOffice
+from tests.conftest import eventually
 from tests.record.past import simulate
 from tests.server import RunningServer
 
@@ -36,5 +37,12 @@ def server_with_past(directory: Path) -> Iterator[RunningServer]:
     running.start()
     body = {"unit_id": UNIT, "host": "127.0.0.1", "tcp_enabled": False}
     assert requests.post(f"{running.api}/roster", json=body, timeout=20).status_code == 200
+
+    def is_made() -> bool:
+        """Minutes are made from the oldest frame on, some at a time; a rule is tried on what is made."""
+        until = running.get("/_system/status")["data"]["record"]["minutes_until"]
+        return until is not None and datetime.fromisoformat(until) >= UNTIL
+
+    eventually(is_made, 60, "the minutes of the past")
     yield running
     running.kill()
